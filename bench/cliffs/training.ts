@@ -1,8 +1,8 @@
-/** Cliffs of training: large tables of vectors, and rows of many positions. */
+/** Cliffs of training: large tables of vectors, rows of many positions, and few rows of wide layers. */
 
 import { array, type Layer, layers, type NdArray, type OptimizerName, type Sequential, sequential } from 'neurode'
 import { type Cliff, recorded, type Turn } from './cliff.js'
-import { numbers } from './models.js'
+import { compiled, net, numbers } from './models.js'
 
 /** A turn of epochs: the seconds of a step. */
 function steps(model: Sequential, x: NdArray, y: NdArray, batchSize: number): Turn {
@@ -79,6 +79,17 @@ function positions(batch: number, between: readonly (() => Layer)[], reference: 
   })
 }
 
+function fewRows(sizes: readonly number[], batch: number, seconds: number): Cliff {
+  const reference = { what: 'PyTorch, recorded', seconds, goal: 1.1 }
+  return cliff(`${sizes.join('-')}, ${batch} rows`, reference, (threads) => {
+    const model = compiled(net(sizes), threads)
+    const rows = 16 * batch
+    const x = array(numbers(rows * (sizes[0] as number)), [rows, sizes[0] as number])
+    const y = Int32Array.from({ length: rows }, (_, i) => i % 10)
+    return [steps(model, x, array(y, [rows]), batch), () => model.dispose()]
+  })
+}
+
 const norm = () => layers.layerNormalization()
 
 export const training: readonly Cliff[] = [
@@ -88,4 +99,10 @@ export const training: readonly Cliff[] = [
   positions(1, [], { what: 'PyTorch, recorded', seconds: 0.75e-3, goal: 1.5 }),
   positions(32, [], { what: 'PyTorch, recorded', seconds: 20e-3, goal: 1 }),
   positions(32, [norm], { what: 'PyTorch, recorded', seconds: 22e-3, goal: 1 }),
+  fewRows([784, 1000, 1000, 10], 1, 870e-6),
+  fewRows([128, 128, 10_000], 1, 846e-6),
+  fewRows([128, 128, 10_000], 2, 1492e-6),
+  fewRows([128, 128, 10_000], 7, 2049e-6),
+  fewRows([128, 128, 10_000], 16, 2426e-6),
+  fewRows([10_000, 500, 10], 1, 3517e-6),
 ]
