@@ -7,11 +7,16 @@ import { hashOfText } from './hash.js'
 import { type Cluster, Ranks } from './ranks.js'
 
 let joining: Promise<Ranks> | undefined
+/** Those that MPI has connected, and those that run the same program. */
+let connected: Ranks | undefined
 let joined: Ranks | undefined
 
 /** See {@link distribution.join}. */
 export async function join(): Promise<Cluster> {
-  joining ??= joinRanks()
+  // After an error, the next call tries again.
+  joining ??= joinRanks().finally(() => {
+    joining = undefined
+  })
   return (await joining).cluster
 }
 
@@ -21,12 +26,16 @@ export function severalRanks(): Ranks | undefined {
 }
 
 async function joinRanks(): Promise<Ranks> {
+  if (joined !== undefined) return joined
+  connected ??= await connect()
+  if (connected.cluster.size > 1) await agreeOnPrograms(connected)
+  joined = connected
+  return joined
+}
+
+async function connect(): Promise<Ranks> {
   const ranks = new Ranks(Object.freeze(await native().joinCluster()))
-  if (ranks.cluster.size > 1) {
-    leaveOnExit(ranks)
-    await agreeOnPrograms(ranks)
-  }
-  joined = ranks
+  if (ranks.cluster.size > 1) leaveOnExit(ranks)
   return ranks
 }
 

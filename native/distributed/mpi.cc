@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -250,10 +251,19 @@ void keep_signals() {
 }
 
 std::shared_ptr<Ranks> join(const Launcher& launcher) {
+  // A library initializes MPI once in a process, so what was wrong with it stays so.
+  static auto* const refused = new std::map<void*, Error>;
   const Library library = open_library(launcher);
-  if (library.interface == Interface::mpich)
-    return std::make_shared<MpiRanks<IntegerHandle>>(library, launcher);
-  return std::make_shared<MpiRanks<PointerHandle>>(library, launcher);
+  if (const auto known = refused->find(library.handle); known != refused->end())
+    throw Error(known->second);
+  try {
+    if (library.interface == Interface::mpich)
+      return std::make_shared<MpiRanks<IntegerHandle>>(library, launcher);
+    return std::make_shared<MpiRanks<PointerHandle>>(library, launcher);
+  } catch (const Error& error) {
+    refused->emplace(library.handle, error);
+    throw;
+  }
 }
 
 }  // namespace neurode::mpi

@@ -14,6 +14,12 @@ interface Joining {
 }
 
 const signals = ['SIGBUS', 'SIGFPE', 'SIGABRT', 'SIGSEGV'] as const
+if (process.argv[2] === 'again') {
+  const errors = [await failedJoin(), await failedJoin()]
+  if (errors[0]?.message !== errors[1]?.message) throw new Error('the second join gave another error')
+  if (errors[0]?.message.includes('it does not belong to the launcher')) throw errors[0]
+  delete process.env.NEURODE_MPI_LIBRARY
+}
 const cluster = await distribution.join()
 const isSame = (await distribution.join()) === cluster
 const { severalRanks } = (await import(
@@ -41,6 +47,13 @@ if (process.argv[2] === 'fail' && rank === size - 1) {
   process.exit(3)
 }
 if (process.argv[2] === 'fail') await ranks?.agree('next')
+
+async function failedJoin(): Promise<Error> {
+  return distribution.join().then(
+    () => new Error('joined'),
+    (error: Error) => error,
+  )
+}
 
 /** Those of the signals that the process catches. */
 function caughtSignals(): string[] {
