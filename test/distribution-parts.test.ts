@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import {
+  callbacks,
   type DataParallel,
   distribution,
   model as functional,
@@ -333,6 +334,29 @@ describe('models in parts', () => {
     assert.throws(() => model.device, { code: 'ERR_ARGUMENT', message: /expected another optimizer than lazyAdam/ })
     model.compile({ loss: 'mse', distribution: dividedInto(4), device: 'auto' })
     assert.equal(model.device, 'cpu')
+  })
+})
+
+describe('a backup of a training in parts', () => {
+  const folder = suiteFolder()
+
+  it('is refused by a training with another number of parts', async () => {
+    const backup = callbacks.backupAndRestore(folder.path, { deleteCheckpoint: false })
+    const fit = async (divided: DataParallel | undefined, epochs: number) => {
+      using model = sequential({ layers: [layers.dense({ units: 1, inputShape: [1] })], seed: 1 })
+      model.compile({ loss: 'mse', device: 'cpu', distribution: divided })
+      return (await model.fit([[1], [2], [3]], [[2], [4], [6]], { epochs, verbose: 0, callbacks: [backup] })).epochs
+    }
+    assert.equal(await fit(distribution.dataParallel({ parts: 4 }), 2), 2)
+    for (const [divided, parts] of [
+      [undefined, 1],
+      [distribution.dataParallel(), 1],
+      [distribution.dataParallel({ parts: 2 }), 2],
+    ] as const) {
+      const message = new RegExp(`batches were cut into 4 parts, but are cut into ${parts} now`)
+      await assert.rejects(fit(divided, 3), { code: 'ERR_CHECKPOINT_MISMATCH', message })
+    }
+    assert.equal(await fit(distribution.dataParallel({ parts: 4 }), 3), 1)
   })
 })
 

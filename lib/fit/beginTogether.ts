@@ -6,7 +6,7 @@ import { hashOfText } from '../distribution/hash.js'
 import type { Ranks } from '../distribution/ranks.js'
 import type { Feed } from '../feeds/feed.js'
 import { native } from '../native/native.js'
-import { encodeModel, parseModelFile, restoreFile } from '../persistence/modelFile.js'
+import { shareState } from '../persistence/sharedState.js'
 import { learningRates } from '../training/optimizers.js'
 import type { FitSettings } from './fitOptions.js'
 
@@ -28,12 +28,9 @@ export async function beginTogether(
     'its training data': train.fingerprint,
     'its validation data': validation?.fingerprint,
   })
-  const isFirst = ranks.cluster.rank === 0
-  const state = isFirst ? Buffer.concat([...encodeModel(core), Uint8Array.of(Number(resumes))]) : undefined
-  const received = await ranks.broadcast('state', state)
-  if (!isFirst) restoreFile(core, parseModelFile(Buffer.from(received.subarray(0, -1)), 'the state of rank 0'))
+  const firstResumes = await shareState(core, ranks, 'state', resumes)
   await ranks.checkSame('seeds', { 'the seeds of its layers': planHash(core, ['first']) })
-  return received.at(-1) === 1
+  return firstResumes
 }
 
 function factsOf(core: ModelCore, settings: FitSettings): Record<string, unknown> {
@@ -43,6 +40,7 @@ function factsOf(core: ModelCore, settings: FitSettings): Record<string, unknown
   return {
     'the seed of its model': core.isSeeded ? core.seed : undefined,
     'the instruction set': `${device.replace(/:.*/, '')} ${isa}`,
+    'the option data of its distribution': core.settings?.distribution?.data,
     'the learning rate': [0, 1, 1000].map((step) => describe(learningRates(optimizer, step, 1)[0])),
     epochs,
     initialEpoch,

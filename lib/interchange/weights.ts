@@ -43,6 +43,7 @@ export async function loadAnyWeights(core: ModelCore, source: string | URL, give
 export async function saveAnyWeights(core: ModelCore, target: string | URL, given?: SaveWeightsOptions): Promise<void> {
   const path = toPath(target, 'path')
   const options = checkOptions(given, ['names'], 'saveWeights')
+  if (!core.isFirst) return
   const ending = Object.keys(writers).find((each) => path.toLowerCase().endsWith(each))
   if (ending === undefined) return saveWeights(core, path, options)
   refuseIdle(options, ['names'], 'saveWeights', `for ${ending} files, whose names are Keras'`)

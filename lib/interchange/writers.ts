@@ -34,6 +34,7 @@ export async function saveAnyModel(
     if (endings.includes(ending)) continue
     refuse(`save: ${name}`, `a path that ends in ${endings.map((each) => `.${each}`).join(' or ')}`, path)
   }
+  if (!core.isFirst) return { leftOut: [] }
   const writer = Object.hasOwn(writers, ending) ? writers[ending] : undefined
   if (writer !== undefined) {
     const { leftOut } = await (await writer())(core, path, options)

@@ -13,7 +13,7 @@ import type { SaveOptions, SaveResult } from '../interchange/saving.js'
 import { loadAnyWeights, saveAnyWeights } from '../interchange/weights.js'
 import { saveAnyModel } from '../interchange/writers.js'
 import type { Layer, Shape, SymbolicTensor, Weight } from '../layers/layer.js'
-import { restoreModel } from '../persistence/modelFile.js'
+import { restoreModel } from '../persistence/sharedState.js'
 import type { LoadWeightsOptions, SaveWeightsOptions } from '../persistence/weightsFile.js'
 import type { OutputList, Tensors } from './graphTypes.js'
 import { type ModelSummary, type SummaryOptions, summarize } from './summary.js'
@@ -151,7 +151,7 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
   /**
    * Writes the weights alone: in NumPy's format to a path that ends in `.npz`, for Keras 3 to one that ends in `.weights.h5`, otherwise
    * as safetensors; with `names: 'torch'` under the names and in the layouts that PyTorch's `load_state_dict` takes. The file is written atomically: after a failure the old file is unchanged. Rejects with `ERR_FILE_WRITE`, and with
-   * `ERR_ARGUMENT` for Keras where it does not have one of the layers.
+   * `ERR_ARGUMENT` for Keras where it does not have one of the layers. Of several ranks the first one writes, as {@link Model.save} does.
    */
   async saveWeights(path: string | URL, options?: SaveWeightsOptions): Promise<void> {
     await saveAnyWeights(this.#core, path, options)
@@ -190,6 +190,9 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
    * in inference, in float32, see {@link OnnxOptions}. What a format cannot hold is named in {@link SaveResult.leftOut}. Rejects with
    * `ERR_ARGUMENT`, which names the layer, where the other library does not have it.
    *
+   * Of the ranks that train a model with {@link distribution}, the first one writes. On others the call writes nothing, and does not wait
+   * for the file.
+   *
    * @example
    * ```ts
    * import { layers, load, sequential } from 'neurode'
@@ -208,7 +211,7 @@ export abstract class ModelBase<In extends Shape = Shape, Out extends Shape = Sh
   /**
    * Restores weights, optimizer variables, seed and training position from a file that {@link Model.save} wrote, for a model with the
    * same layers. Rejects with `ERR_FILE_NOT_FOUND`, `ERR_FILE_FORMAT`, `ERR_SHAPE` or `ERR_CHECKPOINT_MISMATCH`; then nothing was
-   * changed.
+   * changed. All ranks that train a model with {@link distribution} call it: the first one reads the file, and all get its state.
    */
   async restore(path: string | URL): Promise<void> {
     await restoreModel(this.#core, path)

@@ -16,7 +16,17 @@ import { createSha256 } from '../files/sha256.js'
 import type { FileArray } from '../formats/npy.js'
 import { encodeSafetensors } from '../formats/safetensors.js'
 import type { CallbackState, CallbackStates } from '../training/context.js'
-import { describeSettings, fromJson, headsOf, type Json, type JsonObject, list, object, toJson } from './description.js'
+import {
+  describeSettings,
+  fromJson,
+  headsOf,
+  type Json,
+  type JsonObject,
+  list,
+  makeDistribution,
+  object,
+  toJson,
+} from './description.js'
 import { describeStructure } from './graphDescription.js'
 import { digestAt, type IntactFile, noDigest, parseIntactFile, readIntactFile } from './intactFile.js'
 import { plainToJson } from './plainData.js'
@@ -29,11 +39,11 @@ export const slotName = (slot: number, weight: string) => `${stateMark}slot/${sl
 const trainedName = (weight: string) => `${stateMark}trained/${weight}`
 const callbackName = (name: string, place: number) => `${stateMark}callback/${name}/${place}`
 
-/** Writes a model file, see {@link Sequential.save}. */
+/** Writes a model file, see {@link Sequential.save}. Of several ranks the first does. */
 export async function saveModel(core: ModelCore, path: string | URL): Promise<void> {
   const file = toPath(path, 'path')
   checkEnding(file, ['neurode'])
-  await writeAtomically(file, encodeModel(core))
+  if (core.isFirst) await writeAtomically(file, encodeModel(core))
 }
 
 /** The bytes of a model file, in chunks. */
@@ -222,11 +232,6 @@ function callbacksOf(described: readonly Json[], tensors: ReadonlyMap<string, Fi
   return Object.fromEntries(states)
 }
 
-/** Restores a model from a file, see {@link Sequential.restore}. */
-export async function restoreModel(core: ModelCore, path: string | URL): Promise<void> {
-  restoreFile(core, await readModelFile(path))
-}
-
 /** Restores the training state of a file. If it throws, nothing was changed. */
 export function restoreFile(core: ModelCore, file: ModelFile): void {
   checkOptimizer(core, file)
@@ -246,7 +251,7 @@ function checkOptimizer({ settings }: ModelCore, { path, description }: ModelFil
   throw mismatch(path, `it was trained with the optimizer ${saved}, but this model has ${settings.optimizer.name}`)
 }
 
-/** Throws `ERR_CHECKPOINT_MISMATCH` for a file of a model with other layers or with another loss. */
+/** Throws `ERR_CHECKPOINT_MISMATCH` for a file of a model with other layers, with another loss or with another number of parts. */
 export function checkSameTraining(core: ModelCore, { path, description }: ModelFile): void {
   const saved = sensible(path, () => textsOf(object(description.model, 'model')))
   const own = textsOf(describeStructure(core))
@@ -264,6 +269,17 @@ export function checkSameTraining(core: ModelCore, { path, description }: ModelF
   if (savedLoss !== undefined && loss !== savedLoss) {
     throw mismatch(path, `it was trained with the loss ${savedLoss}, but this model has ${loss}`)
   }
+  checkSameParts(core, path, description)
+}
+
+/** Sums over other parts have other bits. A file does not say how many parts there were if each process had one. */
+function checkSameParts({ settings, ranks }: ModelCore, path: string, { training }: JsonObject): void {
+  if (training === undefined || settings === undefined) return
+  const saved = sensible(path, () => makeDistribution(training))
+  const was = saved === undefined ? 1 : saved.parts
+  const is = settings.distribution === undefined ? 1 : (settings.distribution.parts ?? ranks?.cluster.size ?? 1)
+  if (was === undefined || was === is) return
+  throw mismatch(path, `its batches were cut into ${was} parts, but are cut into ${is} now`)
 }
 
 /** The layers of a model and how they are connected, as texts to compare. */
