@@ -41,7 +41,7 @@ export {
 export type { DataInput } from './data/rowSource.js'
 export { openIdx, openNpy, type RowSource } from './data/rowSource.js'
 export { type CheckGradientsOptions, debug, type GradientReport } from './debug.js'
-export type { DataParallel, DataParallelOptions } from './distribution/dataParallel.js'
+export type { DataOfRanks, DataParallel, DataParallelOptions } from './distribution/dataParallel.js'
 export { distribution } from './distribution/index.js'
 export type { Cluster } from './distribution/ranks.js'
 export { type CalibrationCurve, type CalibrationOptions, calibrationCurve } from './evaluation/calibration.js'

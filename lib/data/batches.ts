@@ -141,15 +141,26 @@ export class BatchReader<T> {
   async next(where: string): Promise<T | undefined> {
     const batch = await this.peek(where)
     if (batch === undefined) {
-      this.#over = true
-      if (this.#iterator !== undefined) ended.add(this.#iterator)
-      if (!this.#canBeginAnew) ended.add(this.#source)
+      this.#endPass()
       return undefined
     }
     this.#ahead.shift()
     this.#passed++
     this.#wanted--
     return batch
+  }
+
+  /** Ends the pass before the source does: what it has left is not used. */
+  async end(): Promise<void> {
+    if (this.#over) return
+    await this.close()
+    this.#endPass()
+  }
+
+  #endPass(): void {
+    this.#over = true
+    if (this.#iterator !== undefined) ended.add(this.#iterator)
+    if (!this.#canBeginAnew) ended.add(this.#source)
   }
 
   /** Asks the source for the next batches, so that it prepares them while the device computes. */

@@ -14,7 +14,17 @@ export interface DataParallelOptions {
   readonly parts?: number | undefined
   /** How many seconds a process waits for the others before it gives up; above 0, default 600. */
   readonly timeoutSeconds?: number | undefined
+  /**
+   * What each process gives where `fit` or `evaluate` gets batches: with `replicated`, the same whole batches; with `sharded`, its own
+   * rows of each batch. The rows of all, in the order of the ranks, are the batch; each has `rows / size` of them, up to one more or less:
+   * of 101 rows, the first of 2 processes gives 50. An epoch ends for all once the batches of one process end, and what others have
+   * left is not used. Rows of arrays and files are always the same for all. Default `replicated`.
+   */
+  readonly data?: DataOfRanks | undefined
 }
+
+/** What each process gives of a batch, see {@link DataParallelOptions.data}. */
+export type DataOfRanks = 'replicated' | 'sharded'
 
 /** How the batches of a training are divided, see {@link distribution.dataParallel}. */
 export interface DataParallel {
@@ -22,6 +32,7 @@ export interface DataParallel {
   /** The number of parts; undefined: one for each process. */
   readonly parts: number | undefined
   readonly timeoutSeconds: number
+  readonly data: DataOfRanks
 }
 
 export const mostParts = 1024
@@ -30,12 +41,13 @@ const mostSeconds = Math.floor(longestMilliseconds / 1000)
 /** See {@link distribution.dataParallel}. */
 export function dataParallel(options?: DataParallelOptions): DataParallel {
   const argument = 'distribution.dataParallel'
-  const { parts, timeoutSeconds = 600 } = checkOptions(options, ['parts', 'timeoutSeconds'], argument)
+  const { parts, timeoutSeconds = 600, data } = checkOptions(options, ['parts', 'timeoutSeconds', 'data'], argument)
   const seconds = checkDouble(timeoutSeconds, `${argument}: timeoutSeconds`, Number.MIN_VALUE, mostSeconds)
   return sealed({
     kind: 'dataParallel',
     parts: parts === undefined ? undefined : checkParts(parts, `${argument}: parts`),
     timeoutSeconds: seconds,
+    data: checkData(data ?? 'replicated', `${argument}: data`),
   })
 }
 
@@ -43,6 +55,10 @@ export function dataParallel(options?: DataParallelOptions): DataParallel {
 export function toDataParallel(value: unknown, argument: string): DataParallel | undefined {
   if (value === undefined) return undefined
   return checkMade<DataParallel>(value, 'dataParallel', argument, 'distribution.dataParallel()')
+}
+
+function checkData(value: unknown, argument: string): DataOfRanks {
+  return value === 'replicated' || value === 'sharded' ? value : refuse(argument, "'replicated' or 'sharded'", value)
 }
 
 function checkParts(value: unknown, argument: string): number {

@@ -10,21 +10,21 @@ import { join } from './join.js'
  *
  * After `join`, the ranks train a model that is compiled with `dataParallel` together. All of them call `fit`, with the same data and
  * options and with the `batchSize` of all ranks together; each computes its part of every batch. They begin with the weights, and where
- * it goes on with a training with the whole state, of rank 0. All get the same logs and the same weights. `evaluate` is a call of all
- * ranks as well, and `predict` of each by itself. Rank 0 alone prints progress and calls those callbacks that write files, which may
- * therefore restore a training from a folder that the others do not see. Where a rank fails or exits, the calls of all ranks reject
+ * it goes on with a training with the whole state, of rank 0. All get the same logs and the same weights. `evaluate` and `restore` are
+ * calls of all ranks as well, and `predict` of each by itself. Rank 0 alone prints progress, writes what `save` writes, reads the file of
+ * `restore`, and calls those callbacks that write files: the others need not see its folders. `load` reads on each rank. Where a rank fails or exits, the calls of all ranks reject
  * with `ERR_DISTRIBUTED`, which names the cause.
  *
  * @example
  * ```ts
  * import { datasets, distribution, layers, sequential } from 'neurode'
  *
- * const { rank } = await distribution.join() // rank 0, without a launcher
+ * await distribution.join() // rank 0 of 1, without a launcher
  * const { train } = datasets.syntheticDigits()
  * const model = sequential([layers.dense({ units: 10, activation: 'softmax', inputShape: [784] })])
  * model.compile({ loss: 'categoricalCrossentropy', distribution: distribution.dataParallel() })
  * await model.fit(train.images, train.labels, { batchSize: 256, epochs: 2 })
- * if (rank === 0) await model.save('digits.neurode')
+ * await model.save('digits.neurode') // rank 0 writes
  * ```
  */
 export const distribution = {
@@ -58,7 +58,8 @@ export const distribution = {
    * then on, all ranks use the best instruction set of the CPU that each of them has.
    *
    * Rejects with `ERR_DISTRIBUTED` where the library is missing or is not that of the launcher, where another thread of the process has
-   * joined, and where ranks run different versions of Neurode.
+   * joined, and where ranks run different versions of Neurode. It can be called again after an error, by all ranks; an MPI library that was
+   * started and is not that of the launcher gives the same error again.
    */
   join,
 } as const

@@ -116,7 +116,8 @@ interface Failure {
 /** Errors that all ranks have got. */
 const common = new WeakSet<NeurodeError>()
 
-function failure(message: string, code: ErrorCode = 'ERR_DISTRIBUTED'): NeurodeError {
+/** An error that all ranks throw. */
+export function failure(message: string, code: ErrorCode = 'ERR_DISTRIBUTED'): NeurodeError {
   const error = new NeurodeError(code, message)
   common.add(error)
   return error

@@ -22,7 +22,8 @@ import { RowSource } from '../data/rowSource.js'
 import { ArrayFeed, type Feed } from './feed.js'
 import { FileFeed, FileInput, FileTargets, JoinedTargets, MemoryTargets, memoryInput } from './fileFeed.js'
 import { abortError, unlessAborted } from './ranges.js'
-import { type BatchRows, StreamFeed } from './streamFeed.js'
+import type { BatchRows } from './shards.js'
+import { StreamFeed } from './streamFeed.js'
 
 /** The feed of a source of batches. Reads the first batch if the model does not know the shape of its input. */
 export async function streamFeed(

@@ -1,6 +1,5 @@
 /** The feed of batches from a source: one batch is read and converted while the device computes on another. */
 
-import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import { mayWorkHere } from '../base/atOnce.js'
 import type { ModelCore } from '../core/core.js'
 import { adviseOnBatch, adviseOnSums } from '../core/dataAdvice.js'
@@ -10,9 +9,10 @@ import type { Ranks } from '../distribution/ranks.js'
 import type { NativeSums } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
 import { totalsOf } from './captures.js'
-import { BoundData, type Feed, type Work, type WorkHere } from './feed.js'
+import { BoundData, type Feed, type Reserved, type Work, type WorkHere } from './feed.js'
 import type { EpochStart } from './feedRange.js'
 import { abortError, unlessAborted } from './ranges.js'
+import { type BatchRows, joinShards } from './shards.js'
 
 /**
  * The most batches queued on the device: one runs, one waits. With a custom loss it is one, as each step needs the weights of the last;
@@ -20,13 +20,12 @@ import { abortError, unlessAborted } from './ranges.js'
  */
 const mostInFlight = (core: ModelCore) => (core.training().hasCustomLoss || core.ranks !== undefined ? 1 : 2)
 
-/** The rows and targets of a batch. */
-export type BatchRows = readonly [InputRows, GivenTargets]
-
 /** A batch, and its name in messages. */
 interface Numbered {
   readonly rows: BatchRows
   readonly where: string
+  /** It has the rows of all ranks already. */
+  readonly isJoined?: boolean
 }
 
 /** The feed of batches in the order of their source. */
@@ -47,6 +46,7 @@ export class StreamFeed implements Feed {
   #ended = false
   /** Batches are done at once, so that none waits for another. */
   #isQuick = false
+  #trains = false
 
   constructor(core: ModelCore, reader: BatchReader<BatchRows>, signal: AbortSignal | undefined) {
     this.#core = core
@@ -55,7 +55,15 @@ export class StreamFeed implements Feed {
   }
 
   /** Reserves nothing, as the sizes of batches are not known in advance. */
-  async reserve(): Promise<void> {}
+  async reserve({ trains }: Reserved): Promise<void> {
+    this.#trains = trains
+  }
+
+  /** The ranks that have rows of each batch. */
+  get #sharding(): Ranks | undefined {
+    const { ranks, settings } = this.#core
+    return settings?.distribution?.data === 'sharded' ? ranks : undefined
+  }
 
   /** Begins an epoch; skips the first batches if an interrupted training continues. */
   async begin({ passed, done, wanted, title }: EpochStart): Promise<number> {
@@ -67,8 +75,9 @@ export class StreamFeed implements Feed {
     const { reader } = this
     await this.#unlessAborted(reader.seek(passed + done, wanted))
     if (passed > 0 && done === 0) {
-      const next = await this.#unlessAborted(reader.peek(nameBatch(done, title)))
-      if (next === undefined) await reader.seek(0, wanted)
+      const isOver = (await this.#unlessAborted(reader.peek(nameBatch(done, title)))) === undefined
+      const all = (await this.#sharding?.compare('pass', isOver)) ?? [isOver]
+      if (all.includes(true)) await reader.seek(0, wanted)
     }
     return Math.max(0, reader.passed - done)
   }
@@ -95,8 +104,8 @@ export class StreamFeed implements Feed {
     try {
       let unused: Numbered | undefined
       for (let count = 0; count < limit && !isCancelled() && this.#failure === undefined; count++) {
-        const batch = await this.#next()
-        if (core.ranks !== undefined) await this.#compare(core.ranks, batch)
+        const own = await this.#next()
+        const batch = core.ranks === undefined ? own : await this.#agree(core.ranks, own)
         if (batch === undefined) break
         // If batches before it were cancelled, this one must not run before them. Several ranks have agreed to run it.
         if (isCancelled() && core.ranks === undefined) unused = batch
@@ -139,15 +148,28 @@ export class StreamFeed implements Feed {
     }
   }
 
-  /** Checks that all ranks have the same batch, or none. One whose source has failed says so in their place. */
-  async #compare(ranks: Ranks, batch: Numbered | undefined): Promise<void> {
+  /**
+   * Returns the batch that all ranks have, or none. Throws `ERR_DISTRIBUTED` where they do not have the same. One whose source has failed
+   * says so in its place.
+   */
+  async #agree(ranks: Ranks, batch: Numbered | undefined): Promise<Numbered | undefined> {
     this.#throwFailure()
+    if (this.#sharding !== undefined) return batch?.isJoined ? batch : await this.#join(ranks, batch)
     const [input, { data }] = batch?.rows ?? [undefined, { data: undefined }]
     const rows = input === undefined ? 'none: its batches have ended' : input.rows
     await ranks.checkSame('batch', {
       'the rows of a batch': rows,
       'the targets of a batch': data === undefined ? undefined : hashOf([data]),
     })
+    return batch
+  }
+
+  async #join(ranks: Ranks, own: Numbered | undefined): Promise<Numbered | undefined> {
+    const rows = await joinShards(ranks, own?.rows, !this.#trains)
+    if (rows !== undefined) return { rows, where: own?.where ?? '', isJoined: true }
+    this.#ended = true
+    await this.reader.end()
+    return undefined
   }
 
   /** Waits for a promise unless the signal is aborted, as a stream may never deliver a batch. */

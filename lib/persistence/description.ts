@@ -114,8 +114,12 @@ export function describeSettings({ optimizer, heads, distribution }: CompileSett
   }
 }
 
-function describeDistribution({ parts, timeoutSeconds }: DataParallel): JsonObject {
-  return { ...(parts === undefined ? {} : { parts }), timeoutSeconds }
+function describeDistribution({ parts, timeoutSeconds, data }: DataParallel): JsonObject {
+  return {
+    ...(parts === undefined ? {} : { parts }),
+    timeoutSeconds,
+    ...(data === 'replicated' ? {} : { data }),
+  }
 }
 
 /** How the batches are divided that {@link describeSettings} described. */

@@ -1,7 +1,18 @@
 /** Trainings that several processes do together, and one process with as many parts: weights and logs as hashes. */
 
 import { createHash } from 'node:crypto'
-import { distribution, type Layer, layers, losses, metrics, type Optimizer, optimizers, sequential } from 'neurode'
+import {
+  type Cluster,
+  type DataOfRanks,
+  distribution,
+  type Layer,
+  layers,
+  losses,
+  metrics,
+  type Optimizer,
+  optimizers,
+  sequential,
+} from 'neurode'
 import { Random } from './random.js'
 
 const features = 12
@@ -22,7 +33,8 @@ interface Network {
   readonly batchSize?: number
   readonly compile?: object
   readonly fit?: object
-  readonly asStream?: boolean
+  /** It gets batches: the same on all ranks, or some rows of each from each rank. */
+  readonly data?: DataOfRanks
 }
 
 const squares = losses.custom({
@@ -55,7 +67,12 @@ const networks = (): Readonly<Record<string, Network>> => ({
     fit: { validationSplit: 0.3 },
   },
   'a loss of the user': { compile: { loss: squares, metrics: ['mse'] } },
-  'a stream': { asStream: true },
+  'a stream': { data: 'replicated' },
+  'streams of rows of each rank': {
+    data: 'sharded',
+    body: [relu(30), layers.dropout({ rate: 0.4 })],
+    compile: { metrics: ['accuracy', metrics.fBetaScore()] },
+  },
   ...Object.fromEntries(
     (['adam', 'adamw', 'rmsprop', 'adagrad', 'adadelta', 'adamax', 'nadam', 'lion', 'ftrl'] as const).map((name) => [
       name,
@@ -64,20 +81,30 @@ const networks = (): Readonly<Record<string, Network>> => ({
   ),
 })
 
-function* batches() {
-  for (let row = 0; row < rows; row += 30) {
-    yield {
-      x: { data: x.data.slice(row * features, (row + 30) * features), shape: [30, features] },
-      y: labels.slice(row, row + 30),
-    }
+type Place = Pick<Cluster, 'rank' | 'size'>
+
+/** The batches of a rank. With `sharded`, their numbers of rows are not all the same on all ranks, and the last rank ends first. */
+function* batches(data: DataOfRanks, isOneHot: boolean, { rank, size }: Place) {
+  const rowsOf = (from: number, to: number) => ({
+    x: { data: x.data.slice(from * features, to * features), shape: [to - from, features] },
+    y: isOneHot
+      ? { data: oneHot().data.slice(from * classes, to * classes), shape: [to - from, classes] }
+      : labels.slice(from, to),
+  })
+  const most = 31
+  for (let row = 0; row < rows; row += most) {
+    const count = Math.min(most, rows - row)
+    const placeOf = (share: number) => row + Math.floor((count * share) / size)
+    yield data === 'replicated' ? rowsOf(row, row + count) : rowsOf(placeOf(rank), placeOf(rank + 1))
   }
+  if (data === 'sharded' && rank < size - 1) yield rowsOf(0, 5)
 }
 
 /** Trains all networks with so many parts, and returns hashes for each: of its weights, and of its logs and an evaluation. */
-export async function trainAll(parts: number): Promise<Record<string, string>> {
+export async function trainAll(parts: number, place: Place = { rank: 0, size: 1 }): Promise<Record<string, string>> {
   const results: Record<string, string> = {}
   for (const [title, network] of Object.entries(networks())) {
-    const { body = [relu(30), relu(17)], optimizer = sgd(), batchSize = 40, fit = {}, asStream = false } = network
+    const { body = [relu(30), relu(17)], optimizer = sgd(), batchSize = 40, fit = {}, data } = network
     using model = sequential({
       layers: [layers.input({ shape: [features] }), ...body, layers.dense({ units: classes, activation: 'softmax' })],
       seed: 3,
@@ -89,12 +116,13 @@ export async function trainAll(parts: number): Promise<Record<string, string>> {
       metrics: ['accuracy'],
       device: 'cpu',
       threads: 1,
-      distribution: distribution.dataParallel({ parts }),
+      distribution: distribution.dataParallel({ parts, data }),
       ...network.compile,
     })
     const y = isOneHot ? oneHot() : labels
-    const { history } = asStream
-      ? await model.fit(batches, { epochs: 2, verbose: 0 })
+    const source = () => batches(data ?? 'replicated', isOneHot, place)
+    const { history } = data
+      ? await model.fit(source, { validationData: source, epochs: 2, verbose: 0 })
       : await model.fit(x, y, { batchSize, epochs: 2, verbose: 0, ...fit })
     const evaluated = await model.evaluate(x, y, { batchSize: 11 })
     const numbers = [...Object.values(history), Object.values(evaluated)].flatMap((values) => [...values])

@@ -254,7 +254,7 @@ export const factoryCalls: readonly PublicCall[] = [
   ...factories('metrics', optionsOf.metrics, metrics, useMetric),
   call(
     'distribution.dataParallel',
-    () => [{ parts: 2, timeoutSeconds: 1 }],
+    () => [{ parts: 2, timeoutSeconds: 1, data: 'sharded' }],
     (options) => step({ distribution: distribution.dataParallel(options) }),
   ),
   call(

@@ -3,6 +3,6 @@
 import { distribution } from 'neurode'
 import { trainAll } from '../rankedNetworks.js'
 
-const { rank } = await distribution.join()
+const { rank, size, hosts } = await distribution.join()
 // Launchers mix the lines of ranks that write more than 4 kB.
-process.stdout.write(`${JSON.stringify({ rank, results: await trainAll(4) })}\n`)
+process.stdout.write(`${JSON.stringify({ rank, hosts, results: await trainAll(4, { rank, size }) })}\n`)
