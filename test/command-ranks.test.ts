@@ -41,16 +41,20 @@ describe('neurode train by several ranks', function () {
   const table = () => ['train', at('table.csv'), '--target', 'y', '--parts', '4', '--epochs', '6', '--json']
   const one = { NEURODE_THREADS: '1' }
 
-  before(() => {
+  /** Those of one process. */
+  const runs: Ended[] = []
+
+  before(async () => {
     const lines = Array.from({ length: 20_000 }, (_, i) => `${i % 97},${(i * 7919) % 101},${(i % 97) + (i % 13)}`)
     writeFileSync(at('table.csv'), `a,b,y\n${lines.join('\n')}\n`)
+    for (const args of [mnist, table()]) runs.push(await runNode([main, ...args], one))
   })
 
   for (const name of ['Open MPI', 'MPICH'] as const) {
     it(`gives the bits of one process, and lets the first rank speak and write: ${name}`, async function () {
       const launcher = launcherCalled(this, name)
       for (const [i, args] of [mnist, table()].entries()) {
-        const alone = await runNode([main, ...args], one)
+        const alone = runs[i] as Ended
         assert.equal(alone.code, 0, alone.stderr)
         const files = ['--save', at(`${name} ${i}.neurode`), '--metrics-file', at(`${name} ${i}.jsonl`)]
         const together = await runNodeRanks(launcher, 2, [main, ...args, ...files])
@@ -87,8 +91,8 @@ describe('neurode train by several ranks', function () {
     assert.ok(readdirSync(at('backup')).length > 0)
     const resumed = await runNodeRanks(launcher, 4, args)
     assert.equal(resumed.code, 0, resumed.stderr)
-    const alone = await runNode([main, ...table()], one)
-    assert.equal(eventsIn(resumed.stdout).at(-1)?.weightsSha256, eventsIn(alone.stdout).at(-1)?.weightsSha256)
+    const alone = runs[1]?.stdout ?? ''
+    assert.equal(eventsIn(resumed.stdout).at(-1)?.weightsSha256, eventsIn(alone).at(-1)?.weightsSha256)
   })
 })
 
@@ -130,18 +134,18 @@ describe('docs/distributed.md', function () {
     assert.ok(existsSync(at('digits.neurode')))
   })
 
-  it('has a program that runs, alone and by two ranks', async () => {
-    const [code = ''] = codesIn('ts')
-    const program = fileURLToPath(new URL('../../build/distributed-guide.mjs', import.meta.url))
-    writeFileSync(program, code)
-    for (const [line, size] of [
-      [`'${process.execPath}' '${program}'`, 1],
-      [`mpirun -n 2 '${process.execPath}' '${program}'`, 2],
-    ] as const) {
-      const { code, stdout, stderr } = await shell(line)
-      assert.equal(code, 0, stderr)
-      assert.equal(stdout.match(/^trained by (\d)$/m)?.[1], String(size), stdout)
-    }
+  // They are run alone with those of other pages.
+  it('has programs that run by two ranks', async () => {
+    const codes = codesIn('ts')
+    const paths = [...codes.keys(), 'all'].map((name) =>
+      fileURLToPath(new URL(`../../build/distributed-guide-${name}.mjs`, import.meta.url)),
+    )
+    const all = paths.pop() ?? ''
+    for (const [i, path] of paths.entries()) writeFileSync(path, codes[i] ?? '')
+    writeFileSync(all, paths.map((path) => `import '${path}'\n`).join(''))
+    const { code, stdout, stderr } = await shell(`mpirun -n 2 '${process.execPath}' '${all}'`)
+    assert.equal(code, 0, stderr)
+    assert.equal(stdout.match(/^trained by 2/gm)?.length, codes.length, stdout)
   })
 
   it('has a script for Slurm that runs', async () => {

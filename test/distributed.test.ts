@@ -1,11 +1,14 @@
 /** Several processes that MPI connects train as one does. */
 
 import assert from 'node:assert/strict'
-import { distribution } from 'neurode'
+import { distribution, layers, sequential } from 'neurode'
 import { runChild, runCommand } from './support/children.js'
 import { instructionSets } from './support/devices.js'
+import { suiteFolder } from './support/folders.js'
+import { onTwoHosts } from './support/hosts.js'
 import { trainAll } from './support/rankedNetworks.js'
 import { headerFolders, launcherCalled, launchers, reportsOf, runRanks } from './support/ranks.js'
+import { warningsOf } from './support/warnings.js'
 
 interface Joined {
   readonly rank: number
@@ -19,6 +22,21 @@ interface Joined {
   readonly sent: readonly number[]
   readonly isa: string
   readonly signals: readonly string[]
+}
+
+interface Trained {
+  readonly rank: number
+  readonly hosts: number
+  readonly results: Readonly<Record<string, string>>
+}
+
+interface Saved {
+  readonly rank: number
+  readonly files: readonly string[]
+  readonly whole: string
+  readonly restored: string
+  readonly resumed: string
+  readonly missing: string
 }
 
 const names = ['Open MPI', 'MPICH'] as const
@@ -57,16 +75,17 @@ describe('ranks', function () {
       const launcher = launcherCalled(this, name)
       launcherCalled(this, name === 'MPICH' ? 'Open MPI' : 'MPICH')
       const library = name === 'MPICH' ? 'libmpi.so.40' : 'libmpich.so.12'
-      const ended = await runRanks(launcher, 2, 'join-ranks', [], { NEURODE_MPI_LIBRARY: library })
+      const ended = await runRanks(launcher, 2, 'join-ranks', ['again'], { NEURODE_MPI_LIBRARY: library })
       assert.notEqual(ended.code, 0)
       assert.match(ended.stderr, /ERR_DISTRIBUTED/)
       assert.match(ended.stderr, /SIZE says that there are 2 ranks, but libmpi\S* \(\S+.*\) finds 1/)
     })
   }
 
-  it('exchange more bytes than one message holds', async function () {
+  it('exchange more bytes than one message holds, and join in a second try', async function () {
     const launcher = launcherCalled(this, 'Open MPI')
-    const ended = await runRanks(launcher, 2, 'join-ranks', [], { NEURODE_MPI_CHUNK_BYTES: '777' })
+    const env = { NEURODE_MPI_CHUNK_BYTES: '777', NEURODE_MPI_LIBRARY: '/nowhere/libmpi.so' }
+    const ended = await runRanks(launcher, 2, 'join-ranks', ['again'], env)
     const [report] = reportsOf<Joined>(ended)
     assert.deepEqual(report?.long, [
       [1000, 0],
@@ -87,6 +106,18 @@ describe('ranks', function () {
       [worst, worst],
       ended.stderr,
     )
+  })
+
+  it('learn which instruction sets each of them has, where they have none in common', async function () {
+    const launcher = launcherCalled(this, 'Open MPI')
+    const [best, worst] = [instructionSets()[0], instructionSets().at(-1)]
+    if (worst === best) return this.skip()
+    const program = `if [ "$OMPI_COMM_WORLD_RANK" = 1 ]; then NEURODE_ISA=${worst}; else NEURODE_ISA=${best}; fi`
+    const before = ['sh', '-c', `${program}; export NEURODE_ISA; exec "$@"`, 'sh']
+    const ended = await runRanks(launcher, 2, 'join-ranks', [], {}, before)
+    assert.notEqual(ended.code, 0)
+    assert.match(ended.stderr, /ERR_DISTRIBUTED/)
+    assert.match(ended.stderr, new RegExp(`no instruction set in common: rank 0 has ${best}; rank 1 has ${worst}`))
   })
 
   it('learn that another rank has failed, and why', async function () {
@@ -122,19 +153,43 @@ describe('a training of several ranks', function () {
     alone = await trainAll(4)
   })
 
-  for (const [name, size] of [
-    ['Open MPI', 2],
-    ['Open MPI', 4],
-    ['MPICH', 2],
+  for (const [name, size, hosts] of [
+    ['Open MPI', 2, 1],
+    ['Open MPI', 4, 1],
+    ['Open MPI', 2, 2],
+    ['MPICH', 2, 1],
+    ['MPICH', 2, 2],
   ] as const) {
-    it(`has the bits of one process with as many parts: ${size} ranks of ${name}`, async function () {
-      const ended = await runRanks(launcherCalled(this, name), size, 'train-ranks')
-      const reports = reportsOf<{ readonly rank: number; readonly results: typeof alone }>(ended)
+    const where = hosts === 1 ? 'on one host' : 'on two hosts, over TCP'
+    it(`has the bits of one process with as many parts: ${size} ranks of ${name} ${where}`, async function () {
+      const launcher = launcherCalled(this, name)
+      const ended = await runRanks(hosts === 1 ? launcher : onTwoHosts(this, launcher), size, 'train-ranks')
+      const reports = reportsOf<Trained>(ended)
       assert.equal(reports.length, size, ended.stderr)
-      for (const { results } of reports) assert.deepEqual(results, alone)
+      for (const report of reports) {
+        assert.equal(report.hosts, hosts)
+        assert.deepEqual(report.results, alone)
+      }
       assert.equal(ended.code, 0, ended.stderr)
     })
   }
+})
+
+describe('files of several ranks', function () {
+  this.slow(20_000)
+  const folder = suiteFolder()
+
+  it('are written and read by the first one, whose state all others get', async function () {
+    const ended = await runRanks(launcherCalled(this, 'Open MPI'), 2, 'save-ranks', [folder.path])
+    assert.equal(ended.code, 0, ended.stderr)
+    const [first, second] = reportsOf<Saved>(ended)
+    assert.deepEqual(first?.files, ['model.keras', 'model.neurode', 'weights.safetensors'])
+    assert.deepEqual(second?.files, [])
+    assert.equal(second?.restored, first?.restored)
+    for (const { whole, resumed } of [first, second] as Saved[])
+      assert.deepEqual([whole, resumed], [first?.whole, whole])
+    assert.match(second?.missing ?? '', /^rank 0 has failed: .*nothing\.neurode/)
+  })
 })
 
 describe('a process without a launcher', () => {
@@ -157,6 +212,24 @@ describe('a process without a launcher', () => {
         [0, 1],
       ],
     )
+  })
+
+  it('warns once where a launcher started several, and each trains for itself', async () => {
+    using model = sequential({ layers: [layers.dense({ units: 1, inputShape: [1] })], seed: 1 })
+    model.compile({ loss: 'mse', device: 'cpu' })
+    const fit = () => model.fit([[1], [2]], [[2], [4]], { verbose: 0 })
+    process.env.OMPI_COMM_WORLD_SIZE = '2'
+    try {
+      const [warning, ...others] = await warningsOf(async () => {
+        await fit()
+        await fit()
+      })
+      assert.equal(warning?.code, 'NEURODE_NOT_DISTRIBUTED')
+      assert.match(warning?.message ?? '', /one of 2 processes .* call distribution\.join\(\)/)
+      assert.deepEqual(others, [])
+    } finally {
+      delete process.env.OMPI_COMM_WORLD_SIZE
+    }
   })
 
   it('names the library that it cannot load', async () => {

@@ -14,7 +14,13 @@ export interface Launcher {
   readonly mostRanks: number
 }
 
-const environment = { OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1', NEURODE_THREADS: '1' }
+const environment = {
+  OMPI_ALLOW_RUN_AS_ROOT: '1',
+  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1',
+  NEURODE_THREADS: '1',
+  // Ranks that wait leave the processors to those that work.
+  OMPI_MCA_mpi_yield_when_idle: '1',
+}
 
 const known = [
   {
@@ -68,8 +74,16 @@ export function runNodeRanks(
   before: readonly string[] = [],
 ): Promise<Ended> {
   const all = [...options, '-n', `${ranks}`, ...before, process.execPath, ...args]
-  return runCommand(command, all, { ...environment, ...env }, 120_000)
+  return runCommand(command, all, { ...environment, ...env }, mostMilliseconds)
 }
+
+/** Ranks that are not done by then are killed. */
+const mostMilliseconds = 300_000
+/**
+ * Once they train, something happens to one of them, and they have so long to end. Ten seconds are promised; more are for a machine that
+ * has other work.
+ */
+const millisecondsToEnd = 30_000
 
 /** Ranks that run. */
 export interface Running {
@@ -80,7 +94,10 @@ export interface Running {
   kill(signal: NodeJS.Signals): void
 }
 
-/** Starts a program as so many ranks, each of which writes a line with its `pid`. */
+/**
+ * Starts a program as so many ranks, each of which writes a line with its `pid` as it begins to train. If they do not end soon after
+ * that, the launcher is killed, and `ended` names the signal.
+ */
 export function startRanks(
   { command, options }: Launcher,
   ranks: number,
@@ -89,8 +106,10 @@ export function startRanks(
 ): Running {
   const all = [...options, '-n', `${ranks}`, process.execPath, programPath(program), ...args]
   const child = spawn(command, all, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'pipe'] })
-  const limit = setTimeout(() => child.kill('SIGKILL'), 50_000)
+  const killAfter = (milliseconds: number) => setTimeout(() => child.kill('SIGKILL'), milliseconds)
+  let limit = killAfter(mostMilliseconds)
   let [stdout, stderr] = ['', '']
+  let isTraining = false
   const ended = new Promise<Ended>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (code, signal) => {
@@ -105,10 +124,15 @@ export function startRanks(
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       stdout += text
       const found = [...stdout.matchAll(/"pid":(\d+)/g)].map(([, pid]) => Number(pid))
-      if (found.length === ranks) resolve(found)
+      if (found.length !== ranks || isTraining) return
+      isTraining = true
+      clearTimeout(limit)
+      limit = killAfter(millisecondsToEnd)
+      resolve(found)
     })
     ended.then(() => reject(new Error(`the ranks ended before they trained: ${stdout}${stderr}`)), reject)
   })
+  pids.catch(() => {})
   return { pids, ended, kill: (signal) => child.kill(signal) }
 }
 
