@@ -80,6 +80,28 @@ perDevice('quick work', (device) => {
     assert.deepEqual(bits(together), bits(alone))
   })
 
+  it('computes gradients of the rows that the call was given, and of no others', async () => {
+    using together = make()
+    using alone = make()
+    const expected = [await alone.valueAndGradients(x, y), await alone.backward(x, y)]
+    const own = { x: array(x.data.slice(), [8, 4]), y: array(y.data.slice(), [8, 2]) }
+    // The first may be done at once, and the others wait.
+    const given = [
+      together.valueAndGradients(own.x, own.y),
+      together.backward(own.x, own.y),
+      together.valueAndGradients(own.x, own.y),
+    ]
+    own.x.data.fill(9)
+    own.y.data.fill(9)
+    const [first, second, third] = await Promise.all(given)
+    assert.deepEqual([first, second], expected)
+    assert.deepEqual(third, first)
+    const bad = array(new Float32Array(10), [5, 2])
+    await assert.rejects(together.valueAndGradients(x, bad), { code: 'ERR_SHAPE' })
+    assert.deepEqual(await together.valueAndGradients(x, y), first)
+    assert.deepEqual(bits(together), bits(alone))
+  })
+
   it('takes the steps of a custom loss one after the other', async () => {
     const loss = losses.custom({
       name: 'square',

@@ -7,16 +7,17 @@ import type { ByOutput } from '../core/heads.js'
 import { buildFrom, takeRowsOf } from '../core/inputs.js'
 import { checkClassWeight, type WeightOptions } from '../core/rowWeights.js'
 import { readTargets } from '../core/targets.js'
-import { behindTurns, inTurn } from '../core/turns.js'
+import { inTurn } from '../core/turns.js'
 import { asGiven, BoundNames } from '../feeds/boundNames.js'
 import { customLosses, stride, withLosses } from '../feeds/captures.js'
 import { refuseBalanced } from '../feeds/feeds.js'
 import { Totals } from '../feeds/ranges.js'
+import type { NativeSums } from '../native/addon.js'
 import { arraysOfGradients, type GradientArrays, type Gradients, gradientsOf } from './gradients.js'
 import { checkInputs, type GradientsOfInputs, splitInputs } from './inputs.js'
 import { Destinations, type GradientsOut } from './out.js'
 import { capturedOutputs, noTargets, readOutputGradients } from './outputs.js'
-import { BoundRows } from './pass.js'
+import { type Batch, BoundRows, computeOnce } from './pass.js'
 import { type Computation, type Sibling, siblingOfLoss, siblingOfOutputs } from './siblings.js'
 
 /** Options of {@link Model.backward}. */
@@ -67,24 +68,35 @@ export async function valueAndGradients(
   const { sampleWeight } = options as WeightOptions
   const targets = readTargets(core, y, input.rows, 'y', { sampleWeight, classWeight })
   const sibling = () => siblingOfLoss(core, computation)
-  const bound = new BoundRows(core, sibling, input, targets)
-  const rows = new BoundNames(targets, asGiven).from(0)
-  try {
-    const into = new Destinations(core, sibling(), input.rows, computation, options.out)
-    const { heads, hasCustomLoss } = core.training()
-    const run = hasCustomLoss ? inTurn : behindTurns
-    return await run(core, async () => {
-      const arrays = arraysFor(core, sibling(), input.rows, computation, into)
-      const { captured, ...ofGradients } = arrays
-      let sums = await bound.run(hasCustomLoss ? { captured } : arrays)
-      if (hasCustomLoss) {
-        const { losses, gradients } = customLosses(core, captured, rows)
-        sums = withLosses(sums, losses)
-        await bound.run({ ...ofGradients, gradients })
-      }
+  const into = new Destinations(core, sibling(), input.rows, computation, options.out)
+  const { heads, hasCustomLoss } = core.training()
+  const batch = {
+    sibling,
+    input,
+    targets,
+    makeArrays: () => arraysFor(core, sibling(), input.rows, computation, into),
+    resultOf: (arrays: Arrays, sums: NativeSums) => {
       const totals = new Totals(heads.map((head) => ({ ...head, metrics: [] })))
       totals.add(sums)
       return { loss: totals.logs().loss, ...resultsOf(core, arrays, into, input.rows, computation) }
+    },
+  }
+  return hasCustomLoss ? computeByLosses(core, batch) : computeOnce(core, batch)
+}
+
+/** Like {@link computeOnce}, where losses of the user's compute the gradients of outputs: two passes over bound rows. */
+async function computeByLosses<Result>(core: ModelCore, batch: Batch<Arrays, Result>): Promise<Result> {
+  const { sibling, input, targets, makeArrays, resultOf } = batch
+  const bound = new BoundRows(core, sibling, input, targets)
+  const rows = new BoundNames(targets, asGiven).from(0)
+  try {
+    return await inTurn(core, async () => {
+      const arrays = makeArrays()
+      const { captured, ...ofGradients } = arrays
+      const sums = await bound.run({ captured })
+      const { losses, gradients } = customLosses(core, captured, rows)
+      await bound.run({ ...ofGradients, gradients })
+      return resultOf(arrays, withLosses(sums, losses))
     })
   } finally {
     bound.release()
@@ -107,17 +119,14 @@ export async function backward(
   const input = takeRowsOf(core, x, 'x')
   const gradients = readOutputGradients(core, gradientsOfOutputs, input.rows, 'gradientsOfOutputs')
   const sibling = () => siblingOfOutputs(core, computation)
-  const bound = new BoundRows(core, sibling, input, noTargets(core, input.rows))
-  try {
-    const into = new Destinations(core, sibling(), input.rows, computation, options.out)
-    return await behindTurns(core, async () => {
-      const arrays = arraysFor(core, sibling(), input.rows, computation, into)
-      await bound.run({ ...arrays, gradients })
-      return resultsOf(core, arrays, into, input.rows, computation)
-    })
-  } finally {
-    bound.release()
-  }
+  const into = new Destinations(core, sibling(), input.rows, computation, options.out)
+  return computeOnce(core, {
+    sibling,
+    input,
+    targets: noTargets(core, input.rows),
+    makeArrays: () => ({ ...arraysFor(core, sibling(), input.rows, computation, into), gradients }),
+    resultOf: (arrays) => resultsOf(core, arrays, into, input.rows, computation),
+  })
 }
 
 /** Throws `ERR_MODEL_BUSY` during a fit. */

@@ -2,12 +2,11 @@
 
 import type { GivenTargets, InputRows } from '../arrays/arrays.js'
 import type { ModelCore } from '../core/core.js'
-import type { NativeModel, NativeSums, NativeTrainRange } from '../native/addon.js'
+import { behindTurns, mustWait } from '../core/turns.js'
+import type { NativeModel, NativeSums, NativeTrainArrays } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
-import { working } from '../native/working.js'
+import { working, workingHere } from '../native/working.js'
 import type { Sibling } from './siblings.js'
-
-type Arrays = Pick<NativeTrainRange, 'captured' | 'gradients' | 'inputGradients' | 'parameterGradients' | 'update'>
 
 const oneBatch = { firstBatch: 0, batches: 1, epoch: 0, shuffle: false, seed: 0 }
 
@@ -28,7 +27,7 @@ export class BoundRows {
   }
 
   /** Runs all rows as one batch. By default no weight changes. */
-  async run(arrays: Arrays, learningRates: Float32Array = Float32Array.of(0)): Promise<NativeSums> {
+  async run(arrays: NativeTrainArrays, learningRates: Float32Array = Float32Array.of(0)): Promise<NativeSums> {
     // A pass that was cancelled with other work of the model, before it ran, is tried again.
     for (;;) {
       this.#core.checkAlive()
@@ -50,5 +49,35 @@ export class BoundRows {
       this.#model = model
     }
     return model
+  }
+}
+
+/** One batch without a step. */
+export interface Batch<Arrays, Result> {
+  readonly sibling: () => Sibling
+  readonly input: InputRows
+  readonly targets: GivenTargets
+  /** Makes what the pass fills, when the batch has its turn. */
+  readonly makeArrays: () => Arrays
+  readonly resultOf: (arrays: Arrays, sums: NativeSums) => Result
+}
+
+/** Computes gradients of a batch: at once, on the caller's rows as they are, or on bound ones. */
+export async function computeOnce<Arrays extends NativeTrainArrays, Result>(
+  core: ModelCore,
+  { sibling, input, targets, makeArrays, resultOf }: Batch<Arrays, Result>,
+): Promise<Result> {
+  const first = mustWait(core) ? undefined : makeArrays()
+  const { model } = sibling()
+  const sums = first && workingHere(model, () => model.trainHere(input, targets, 0, { ...first, update: false }))
+  if (first !== undefined && sums !== undefined) return resultOf(first, await sums)
+  const bound = new BoundRows(core, sibling, input, targets)
+  try {
+    return await behindTurns(core, async () => {
+      const arrays = first ?? makeArrays()
+      return resultOf(arrays, await bound.run(arrays))
+    })
+  } finally {
+    bound.release()
   }
 }

@@ -60,18 +60,8 @@ interface Captures {
   readonly captured?: Float32Array | undefined
 }
 
-export interface NativeTrainRange extends Captures {
-  /** Handle from {@link NativeModel.bind}. */
-  readonly data: number
-  readonly batchSize: number
-  /** With `shuffle`, determines the order of rows together with `seed`. */
-  readonly epoch: number
-  readonly shuffle: boolean
-  readonly seed: number
-  readonly firstBatch: number
-  readonly batches: number
-  /** One learning rate for all batches, or one per batch of the range. */
-  readonly learningRates: Float32Array
+/** What a range fills and reads besides its rows. */
+export interface NativeTrainArrays extends Captures {
   /** d loss / d output of the range's rows, in order, instead of the targets of heads whose loss is `dotProduct`. */
   readonly gradients?: Float32Array | undefined
   /** Is filled with d loss / d input of the range's rows, in order; for a Plan with `training.inputGradients`. */
@@ -83,6 +73,20 @@ export interface NativeTrainRange extends Captures {
   readonly parameterGradients?: readonly (Float32Array | undefined)[] | undefined
   /** Whether weights change; default true. */
   readonly update?: boolean | undefined
+}
+
+export interface NativeTrainRange extends NativeTrainArrays {
+  /** Handle from {@link NativeModel.bind}. */
+  readonly data: number
+  readonly batchSize: number
+  /** With `shuffle`, determines the order of rows together with `seed`. */
+  readonly epoch: number
+  readonly shuffle: boolean
+  readonly seed: number
+  readonly firstBatch: number
+  readonly batches: number
+  /** One learning rate for all batches, or one per batch of the range. */
+  readonly learningRates: Float32Array
 }
 
 export interface NativeEvaluateRange extends Captures {
@@ -160,11 +164,15 @@ export interface NativeModel {
   evaluate(range: NativeEvaluateRange, here?: boolean): Promise<NativeSums> | NativeSums
   predict(input: NativeInput, out: Float32Array, here?: boolean): Promise<void> | undefined
   predictSync(input: NativeInput, out: Float32Array): void
-  /** Trains or evaluates on one batch at once, without binding it. Undefined if that is not quick, or the model is busy. */
+  /**
+   * Trains or evaluates on one batch at once, without binding it. Undefined if that is not quick, or the model is busy. Gradients that
+   * replace targets are given with the batch: the rows cannot wait for them.
+   */
   trainHere(
     input: NativeInput,
     targets: NativeTargets | NativeHeadTargets,
     learningRate: number,
+    arrays?: NativeTrainArrays,
   ): NativeSums | undefined
   evaluateHere(input: NativeInput, targets: NativeTargets | NativeHeadTargets): NativeSums | undefined
   /** To be called once for each call that did its work at once. */

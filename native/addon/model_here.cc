@@ -1,5 +1,6 @@
 // The JavaScript class of a model on a device: what the calling thread does at once.
 #include <atomic>
+#include <vector>
 
 #include "native/addon/convert.h"
 #include "native/addon/model.h"
@@ -26,7 +27,9 @@ Napi::Value Model::run_here(Napi::Env env, const std::function<Sums(Core&)>& run
 
 void Model::settled(const Napi::CallbackInfo&) { --*jobs_; }
 
-// (input, targets, learningRate): sums; undefined where the work is not to be done here.
+// (input, targets, learningRate, arrays): sums; undefined where the work is not to be done here.
+// The arrays are those of a range, if any. Since nothing is bound, a batch whose gradients follow
+// in another range cannot come this way.
 Napi::Value Model::train_here(const Napi::CallbackInfo& info) {
   return batch_here(info, Work::train);
 }
@@ -55,6 +58,13 @@ Napi::Value Model::batch_here(const Napi::CallbackInfo& info, Work work) {
     range.batches = 1;
     range.here = true;
     const float rate = work == Work::train ? static_cast<float>(to_number(info[2], "rate")) : 0;
+    std::vector<float*> gradients;
+    if (work == Work::train && !info[3].IsUndefined()) {
+      const Napi::Object arrays = to_object(info[3], "arrays");
+      take_arrays(arrays, program, range);
+      gradients = take_update(arrays, program, range);
+      range.parameter_gradients = gradients;
+    }
     const std::atomic<bool> never{false};
     return run_here(env, [&](Core& core) {
       return work == Work::train ? core.executor->train(range, &rate, *core.step, never)

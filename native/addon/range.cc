@@ -4,14 +4,15 @@
 #include <string>
 
 #include "native/addon/convert.h"
+#include "native/addon/opening.h"
 
 namespace neurode::addon {
 namespace {
 
 constexpr std::int64_t kMostEpochs = std::int64_t{1} << 40;
 
-// Reads the arrays `captured` and `inputGradients`, which the range fills, and `gradients`, which
-// the range reads.
+}  // namespace
+
 void take_arrays(Napi::Object options, const Program& program, BatchRange& range) {
   const std::int64_t first = range.first_batch * range.batch_size;
   const std::int64_t rows =
@@ -30,7 +31,13 @@ void take_arrays(Napi::Object options, const Program& program, BatchRange& range
       floats("inputGradients", program.input_size, program.train.input_gradient >= 0);
 }
 
-}  // namespace
+std::vector<float*> take_update(Napi::Object options, const Program& program, BatchRange& range) {
+  range.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
+  const Napi::Value gradients = options.Get("parameterGradients");
+  if (gradients.IsUndefined()) return {};
+  if (range.update) throw Error("ERR_ARGUMENT", "parameterGradients: expected none with update");
+  return to_gradients(gradients, "parameterGradients", program);
+}
 
 BatchRange to_range(Napi::Object options, const DataView& data, const Program& program) {
   BatchRange range;

@@ -16,6 +16,14 @@ constexpr std::int64_t kMostRows = std::int64_t{1} << 31;
 // Reads a range of this data, and the arrays that the range fills and reads.
 BatchRange to_range(Napi::Object options, const DataView& data, const Program& program);
 
+// Reads the arrays `captured` and `inputGradients`, which the range fills, and `gradients`, which
+// the range reads.
+void take_arrays(Napi::Object options, const Program& program, BatchRange& range);
+
+// Reads `update`, and returns the memory of the arrays `parameterGradients`, by parameter: empty if
+// there are none.
+std::vector<float*> take_update(Napi::Object options, const Program& program, BatchRange& range);
+
 Reservation to_reservation(Napi::Object options, const Program& program);
 
 // One learning rate for each batch of the range.

@@ -16,13 +16,8 @@ TrainingRange::TrainingRange(Napi::Object options, std::shared_ptr<Bound> bound,
       range_(to_range(options, bound_->rows(), program)),
       shuffles_(member(options, "shuffle", to_bool)),
       key_(to_order_key(options, range_.data.input.rows)),
-      learning_rates_(to_learning_rates(options, epochs * range_.batches)) {
-  range_.update = options.Get("update").IsUndefined() || member(options, "update", to_bool);
-  const Napi::Value gradients = options.Get("parameterGradients");
-  if (gradients.IsUndefined()) return;
-  if (range_.update) throw Error("ERR_ARGUMENT", "parameterGradients: expected none with update");
-  parameter_gradients_ = to_gradients(gradients, "parameterGradients", program);
-}
+      learning_rates_(to_learning_rates(options, epochs * range_.batches)),
+      parameter_gradients_(take_update(options, program, range_)) {}
 
 Sums TrainingRange::run(ModelCore& core, std::int64_t later,
                         const std::atomic<bool>& cancelled) const {
