@@ -80,6 +80,26 @@ perDevice('custom losses and metrics', (device) => {
     assert.deepEqual(stream.getWeights(), whole.getWeights())
   })
 
+  it('keep what they are given of each batch', async () => {
+    const kept: CapturedBatch[] = []
+    const seen: number[][] = []
+    const compute = (batch: CapturedBatch) => {
+      kept.push(batch)
+      seen.push([...batch.outputs, ...batch.targets, ...batch.weights])
+      return squares.custom?.(batch) as never
+    }
+    using model = build(losses.custom({ name: 'keeping', compute }))
+    // The last batch has fewer rows.
+    await model.fit(x, y, { batchSize: 20, epochs: 2, verbose: 0 })
+    assert.deepEqual(
+      kept.map(({ shape: [count] }) => count),
+      [20, 20, 20, 20, 10, 20, 20, 20, 20, 10],
+    )
+    kept.forEach(({ outputs, targets, weights }, i) => {
+      assert.deepEqual([...outputs, ...targets, ...weights], seen[i])
+    })
+  })
+
   it('count the steps that were taken before they failed, and no other', async () => {
     let calls = 0
     const compute = (batch: CapturedBatch) => {

@@ -137,10 +137,12 @@ async function trainCaptured(
     return sums
   }
   let total: NativeSums | undefined
+  // All batches are captured in the same memory, as what a loss or a metric gets is a copy. None is larger than the first.
+  const memory = buffer(core, batchOf(range, 0))
   const step = async (batch: number): Promise<boolean> => {
     const one = batchOf(range, batch)
     const rates = learningRates.length === 1 ? learningRates : learningRates.subarray(batch, batch + 1)
-    const captured = buffer(core, one)
+    const captured = part(core, memory, 0, rowsIn(one))
     const forward = await run(nativeRange(one, rates, { captured, update: false }))
     const rows = forward[sumAt.rows] as number
     if (rows === 0) {
@@ -180,12 +182,17 @@ export function stride(core: ModelCore): number {
   return core.built().heads.reduce((sum, { positions, outputs }) => sum + positions * (2 * outputs + 1), 0)
 }
 
-function buffer(core: ModelCore, { rows, batchSize, firstBatch, batches }: FeedRange): Float32Array {
-  return new Float32Array(Math.min(rows - firstBatch * batchSize, batches * batchSize) * stride(core))
+function rowsIn({ rows, batchSize, firstBatch, batches }: FeedRange): number {
+  return Math.min(rows - firstBatch * batchSize, batches * batchSize)
+}
+
+function buffer(core: ModelCore, range: FeedRange): Float32Array {
+  return new Float32Array(rowsIn(range) * stride(core))
 }
 
 function part(core: ModelCore, captured: Float32Array, from: number, to: number): Float32Array {
-  return captured.subarray(from * stride(core), to * stride(core))
+  const [begin, end] = [from * stride(core), to * stride(core)]
+  return begin === 0 && end === captured.length ? captured : captured.subarray(begin, end)
 }
 
 /** Calls `visit` with every output for which it returns true before, and the output's place in captured rows. */
