@@ -124,7 +124,9 @@ void Gradients::dense(const Task& task, const Batch& batch, const Part& parts, c
   if (program_.parameters[task.kernel].update != Update::none) {
     // Along the inputs while there are enough of them: then each row of the batch is unpacked once.
     // Few rows are unpacked in no time, and lines of the kernel are better left whole.
-    const bool along_inputs = groups >= threads && (part.rows.rows > kGroup || units < threads);
+    const bool are_few =
+        parts.end - parts.begin == 1 && batch.rows.rows * plan.positions(task.input) <= kGroup;
+    const bool along_inputs = groups >= threads && (!are_few || units < threads);
     const Part columns = along_inputs ? cpu::part(groups, thread, threads) : Part{0, groups};
     const Part own = along_inputs ? Part{0, units} : cpu::part(units, thread, threads);
     const std::int64_t stride = parameters_[task.kernel].stride;
