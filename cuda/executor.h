@@ -20,6 +20,9 @@ class Executor {
 
   const Parameters& parameters() const { return parameters_; }
   Parameters& parameters() { return parameters_; }
+  void set_transport(const plugin::TransportRecord& transport) {
+    training_.set_transport(transport);
+  }
   // Allocates memory for later calls. Throws if memory is short; then data that were not bound
   // before are released.
   void reserve(const plugin::ReservationRecord& reservation);

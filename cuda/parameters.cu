@@ -2,6 +2,7 @@
 #include "cuda/kernels/functors.h"
 #include "cuda/parameters.h"
 #include "native/engine/siblings.h"
+#include "native/engine/tree_sum.h"
 
 namespace neurode::cuda {
 namespace {
@@ -56,15 +57,29 @@ void Parameters::take_memory() {
   shared_->memory = zeros(device_, values + program_.slots * all_slots, "the model's parameters");
 }
 
+// What is a sum over the parts of a batch comes first.
 void Parameters::take_arena() {
-  std::int64_t gradients = 0;
-  for (int i = 0; i < static_cast<int>(shared_->places.size()); ++i) {
-    const bool is_kept =
-        program_.keeps_gradients || program_.parameters[i].update == Update::deferred;
-    gradients_.push_back(is_kept ? gradients : -1);
-    if (is_kept) gradients += aligned(place_of(i).size);
+  const int count = static_cast<int>(shared_->places.size());
+  const Parts& parts = program_.parts;
+  moving_.assign(count, false);
+  for (const Task& task : program_.train.tasks) {
+    if (task.kind == TaskKind::batch_statistics) moving_[task.mean] = moving_[task.variance] = true;
   }
-  if (gradients > 0) arena_ = zeros(device_, gradients, "the gradients of parameters");
+  gradients_.assign(count, -1);
+  std::int64_t all = 0;
+  for (const bool summed : {true, false}) {
+    for (int i = 0; i < count; ++i) {
+      const bool is_deferred = program_.parameters[i].update == Update::deferred;
+      const bool is_sum = is_deferred || (parts.count > 1 && moving_[i]);
+      if (summed != is_sum || (!is_sum && !program_.keeps_gradients)) continue;
+      gradients_[i] = all;
+      all += aligned(place_of(i).size);
+    }
+    if (summed) summed_ = all;
+  }
+  level_floats_ = all;
+  const int levels = parts.count > 1 ? tree_levels(parts.mine) : 1;
+  if (all > 0) arena_ = zeros(device_, levels * all, "the gradients of parameters");
 }
 
 void Parameters::download(const float* from, int index, float* values) const {
@@ -126,11 +141,11 @@ WeightsRecord Parameters::updated(int index) const {
   return record;
 }
 
-WeightsRecord Parameters::record(int index, bool adds) const {
+WeightsRecord Parameters::record(int index, bool adds, int level) const {
   if (index < 0 || program_.parameters[index].update == Update::none) return {};
   if (program_.parameters[index].update == Update::fused) return updated(index);
   WeightsRecord record{};
-  record.values = gradient(index);
+  record.values = gradient(index, level);
   record.stores = true;
   record.adds = adds;
   return record;

@@ -47,19 +47,27 @@ class Parameters {
   void begin_statistics();
   void end_statistics(int index);
 
+  // Floats in memory, with padding.
+  std::int64_t floats_of(int index) const { return place_of(index).size; }
   int stride(int index) const { return shared_->places[index].stride; }
   // Returns null for index -1.
   float* values(int index) const { return index < 0 ? nullptr : at(-1, index); }
-  // Where the task that computes the gradient of a parameter writes the gradient.
-  WeightsRecord record(int index, bool adds = false) const;
+  // Where the task that computes the gradient of a parameter writes the gradient: into the arena
+  // or, of a part of a batch, at a level of the sums over parts (see tree_place).
+  WeightsRecord record(int index, bool adds = false, int level = 0) const;
   // One record for each parameter that a later launch updates.
   std::vector<DeferredRecord> deferred() const;
   // The parameters whose regularizer works on whole rows or columns.
   std::vector<MatrixRecord> matrices() const;
   std::vector<ConstraintRecord> constraints() const;
 
-  // The gradient that waits for its update.
-  float* gradient(int index) const { return arena_.floats() + gradients_[index]; }
+  // The gradient that waits for its update, or that of a part of a batch. Level 0 is the arena.
+  float* gradient(int index, int level = 0) const { return sums(level) + gradients_[index]; }
+  // Gradients and moving statistics that are sums over the parts of a batch, one after the other.
+  float* sums(int level = 0) const { return arena_.floats() + level * level_floats_; }
+  std::int64_t summed_floats() const { return summed_; }
+  // Whether the parameter moves with the statistics of each part of a batch.
+  bool is_moving(int index) const { return moving_[index]; }
 
  private:
   using Place = SharedParameters::Place;
@@ -80,9 +88,12 @@ class Parameters {
   const Program& program_;
   const std::shared_ptr<SharedParameters> shared_;
   const int optimizer_slots_;
+  std::vector<bool> moving_;  // statistics that a training pass moves
   std::vector<std::int64_t>
-      gradients_;  // offsets in arena_, in floats; -1: it has no gradient there
-  DeviceMemory arena_;
+      gradients_;                  // offsets in arena_, in floats; -1: it has no gradient there
+  std::int64_t summed_ = 0;        // floats at the beginning of arena_ that are sums over parts
+  std::int64_t level_floats_ = 0;  // how far levels of these sums are from each other
+  DeviceMemory arena_;             // gradients, then levels
 };
 
 }  // namespace neurode::cuda

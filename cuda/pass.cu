@@ -9,6 +9,7 @@ namespace {
 // A stage runs on each position of a row, so its step has `positions` times the rows.
 StepRecord by_positions(StepRecord step, int positions) {
   step.rows *= positions;
+  step.batch_rows *= positions;
   return step;
 }
 
@@ -159,11 +160,11 @@ void PassRunner::enqueue_stages(Launcher& launcher, const PlannedLaunch& launch,
 }
 
 void PassRunner::enqueue_channels(Launcher& launcher, const PlannedLaunch& launch,
-                                  const StepRecord& step, bool update) const {
+                                  const StepRecord& step, bool update, int level) const {
+  const bool computes = update || program_.keeps_gradients;
   for (const Task* task : launch.tasks) {
-    const bool computes = update || program_.keeps_gradients;
     if (!computes && task->kind != TaskKind::batch_statistics) continue;
-    const WeightsRecord kernel = parameters_.record(task->kernel, task->adds);
+    const WeightsRecord kernel = parameters_.record(task->kernel, task->adds, level);
     if (task->kind == TaskKind::embedding_gradients) {
       if (kernel.stores || kernel.values == nullptr) {
         embedding_gradients(launcher, embedding(*task), step, kernel);
@@ -174,22 +175,22 @@ void PassRunner::enqueue_channels(Launcher& launcher, const PlannedLaunch& launc
       continue;
     }
     ChannelRecord record = channels(*task);
-    if (!update) {
-      const bool keeps = program_.keeps_gradients && task->mean >= 0;
-      record.mean = keeps ? parameters_.gradient(task->mean) : nullptr;
-      record.variance = keeps ? parameters_.gradient(task->variance) : nullptr;
+    if (!update || plan_.exchange >= 0) {
+      const bool keeps = computes && task->mean >= 0;
+      record.mean = keeps ? parameters_.gradient(task->mean, level) : nullptr;
+      record.variance = keeps ? parameters_.gradient(task->variance, level) : nullptr;
     }
     run_channel_sums(launcher, record, step, record_of(program_.update.optimizer), kernel,
-                     parameters_.record(task->bias, task->adds));
+                     parameters_.record(task->bias, task->adds, level));
   }
 }
 
 void PassRunner::enqueue_weights(Launcher& launcher, const PlannedLaunch& launch,
-                                 const StepRecord& step, const FinishRecord& finish,
+                                 const StepRecord& step, int level, const FinishRecord& finish,
                                  FreshCopies& fresh) const {
-  wide_.enqueue_weights(launcher, launch, step, fresh);
+  wide_.enqueue_weights(launcher, launch, step, level, fresh);
   if (launch.tasks.empty()) return;
-  WeightsPlan(weight_layers(launch), step.rows)
+  WeightsPlan(weight_layers(launch, level), step.rows)
       .run(launcher, step, record_of(program_.update.optimizer), finish, counters_, partials_);
 }
 
@@ -205,7 +206,7 @@ void PassRunner::enqueue_captures(Launcher& launcher, const StepRecord& step) co
 }
 
 void PassRunner::enqueue_updates(Launcher& launcher, RunState* state) const {
-  const StepRecord step{state, 0, values_, 0};
+  const StepRecord step{state, 0, values_, 0, 0};
   for (const PlannedLaunch& launch : plan_.launches) {
     const bool is_penalty =
         launch.task == TaskKind::penalty || launch.task == TaskKind::matrix_penalty;
@@ -215,37 +216,46 @@ void PassRunner::enqueue_updates(Launcher& launcher, RunState* state) const {
   layers_.copy_deferred(launcher);
 }
 
-// Without `batch.update` weights and moving statistics do not change: unless gradients are kept,
-// only what the rows need is computed.
-void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
-  const int heads = static_cast<int>(program_.heads.size());
-  const StepRecord step{batch.state, batch.rows, values_, capacity_ * positions_};
-  const FinishRecord end{.sums = batch.sums,
-                         .heads = heads,
-                         .metrics = program_.metrics,
-                         .activities = program_.activities,
-                         .counts_step = batch.update};
-  if (batch.weighted) weigh(launcher, step, heads);
+StepRecord PassRunner::step_of(const Batch& batch) const {
+  return {batch.state, batch.rows, values_, capacity_ * positions_, batch.rows};
+}
+
+FinishRecord PassRunner::finish_of(const Batch& batch) const {
+  return {.sums = batch.sums,
+          .heads = static_cast<int>(program_.heads.size()),
+          .metrics = program_.metrics,
+          .activities = program_.activities,
+          .counts_step = batch.update,
+          .ends_step = 1};
+}
+
+// Without `update` weights and moving statistics do not change: unless gradients are kept, only
+// what the rows need is computed.
+bool PassRunner::enqueue_launches(Launcher& launcher, const Launches& launches,
+                                  const StepRecord& step, bool update,
+                                  const FinishRecord& finish) const {
   FreshCopies fresh(plan_.pass.features.size(), false);
-  for (const PlannedLaunch& launch : plan_.launches) {
+  for (int i = launches.begin; i < launches.end; ++i) {
+    const PlannedLaunch& launch = plan_.launches[i];
     const bool is_last = &launch == &plan_.launches.back();
     switch (launch.kind) {
       case PlannedLaunch::Kind::stages:
         enqueue_stages(launcher, launch, step, fresh);
-        if (batch.sums != nullptr && launch.ends_rows) enqueue_captures(launcher, step);
+        if (!plan_.predicts && launch.ends_rows) enqueue_captures(launcher, step);
         break;
       case PlannedLaunch::Kind::channels:
-        enqueue_channels(launcher, launch, step, batch.update);
+        enqueue_channels(launcher, launch, step, update, launches.level);
         break;
       case PlannedLaunch::Kind::weights: {
-        if (!batch.update && !program_.keeps_gradients) break;
-        const bool ends = is_last && !launch.tasks.empty();
-        enqueue_weights(launcher, launch, step, ends ? end : FinishRecord{}, fresh);
-        if (ends) return;
+        if (!update && !program_.keeps_gradients) break;
+        const bool ends = finish.sums != nullptr && is_last && !launch.tasks.empty();
+        enqueue_weights(launcher, launch, step, launches.level, ends ? finish : FinishRecord{},
+                        fresh);
+        if (ends) return true;
         break;
       }
       case PlannedLaunch::Kind::parameters:
-        if (!batch.update) {
+        if (!update) {
           updates_.penalties().run(launcher, launch.task, program_.keeps_gradients);
           break;
         }
@@ -254,7 +264,15 @@ void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
         break;
     }
   }
-  if (batch.sums == nullptr) return;
+  return false;
+}
+
+void PassRunner::enqueue(Launcher& launcher, const Batch& batch) const {
+  const StepRecord step = step_of(batch);
+  const FinishRecord end = finish_of(batch);
+  if (batch.weighted) weigh(launcher, step, end.heads);
+  const Launches all{0, static_cast<int>(plan_.launches.size())};
+  if (enqueue_launches(launcher, all, step, batch.update, end) || batch.sums == nullptr) return;
   updates_.penalties().add(launcher, batch.rows, &batch.sums->penalty);
   finish(launcher, step, end);
 }

@@ -11,6 +11,7 @@
 #include "cuda/kernels/rearrangement.h"
 #include "cuda/kernels/rows.h"
 #include "cuda/parameters.h"
+#include "cuda/part_gradients.h"
 #include "cuda/pass_plan.h"
 #include "cuda/updates.h"
 #include "cuda/wide_pass.h"
@@ -42,6 +43,13 @@ class PassRunner {
   // and moving the state on to the next batch.
   void enqueue(Launcher& launcher, const Batch& batch) const;
 
+  // The same of a batch that is cut into parts, in two halves. Between them, the gradients of other
+  // processes' parts are added to the sums. `learns`: whether there are gradients.
+  void enqueue_parts(Launcher& launcher, const Batch& batch, const PartGradients& gradients,
+                     bool learns) const;
+  void enqueue_rest(Launcher& launcher, const Batch& batch, const PartGradients& gradients,
+                    bool learns) const;
+
   // Launches the tasks that make new weights of the gradients that are kept.
   void enqueue_updates(Launcher& launcher, RunState* state) const;
 
@@ -62,7 +70,7 @@ class PassRunner {
   PoolingRecord pooling(const Task& task) const;
   EmbeddingRecord embedding(const Task& task) const;
   EmbeddingUses uses_of(int table) const;
-  std::vector<WeightLayer> weight_layers(const PlannedLaunch& launch) const;
+  std::vector<WeightLayer> weight_layers(const PlannedLaunch& launch, int level = 0) const;
 
   void enqueue_stages(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,
                       FreshCopies& fresh) const;
@@ -70,11 +78,23 @@ class PassRunner {
   // Launches the consecutive row-wise stages from `begin` on in one kernel. Returns the number of
   // the stage after them.
   int enqueue_rows(Launcher& launcher, int begin, int end, const StepRecord& step) const;
+  // Launches [begin, end) of the plan on a batch, or on a part of it whose gradients are stored at
+  // `level`.
+  struct Launches {
+    int begin, end;
+    int level = 0;
+  };
+  // Returns whether the last launch has ended the step, as `finish` says; without sums, it never
+  // does.
+  bool enqueue_launches(Launcher& launcher, const Launches& launches, const StepRecord& step,
+                        bool update, const FinishRecord& finish) const;
   void enqueue_channels(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,
-                        bool update) const;
+                        bool update, int level) const;
   // If `finish` has sums, the last of these launches also ends the step.
   void enqueue_weights(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,
-                       const FinishRecord& finish, FreshCopies& fresh) const;
+                       int level, const FinishRecord& finish, FreshCopies& fresh) const;
+  StepRecord step_of(const Batch& batch) const;
+  FinishRecord finish_of(const Batch& batch) const;
 
   Device& device_;
   const Program& program_;

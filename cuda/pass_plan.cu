@@ -141,7 +141,7 @@ void PassPlan::add_launches() {
         add_outputs(segment);
         break;
       case Axis::parameters:
-        add_parameters(segment);
+        add_parameters(segment.begin, segment.end);
         break;
     }
   }
@@ -194,8 +194,12 @@ void PassPlan::add_outputs(const Segment& segment) {
   // A segment that begins with such a task has only tasks that work on whole rows and columns of
   // parameters.
   const TaskKind first = pass.tasks[segment.begin].kind;
+  if (first == TaskKind::exchange) {
+    exchange = static_cast<int>(launches.size());
+    return add_parameters(segment.begin + 1, segment.end);
+  }
   if (first == TaskKind::matrix_penalty || first == TaskKind::constrain)
-    return add_parameters(segment);
+    return add_parameters(segment.begin, segment.end);
   PlannedLaunch channels{.kind = PlannedLaunch::Kind::channels};
   // Tasks that add to the same gradient run in launches of their own, one after the other.
   std::vector<PlannedLaunch> weights;
@@ -216,9 +220,9 @@ void PassPlan::add_outputs(const Segment& segment) {
   launches.insert(launches.end(), weights.begin(), weights.end());
 }
 
-void PassPlan::add_parameters(const Segment& segment) {
+void PassPlan::add_parameters(int begin, int end) {
   std::vector<TaskKind> kinds;
-  for (int i = segment.begin; i < segment.end; ++i) {
+  for (int i = begin; i < end; ++i) {
     const TaskKind kind = pass.tasks[i].kind;
     if (std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) continue;
     kinds.push_back(kind);

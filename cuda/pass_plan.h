@@ -76,6 +76,9 @@ class PassPlan {
   const bool predicts;  // in a prediction, a row must not depend on the other rows
   std::vector<PlannedStage> stages;
   std::vector<PlannedLaunch> launches;
+  // With parts of a batch: the launches before this one run for each part, those from it on once
+  // the gradients of all parts are added up. -1: a batch has no parts.
+  int exchange = -1;
   bool reads_bound_input = false;  // there is no input tensor: only dense layers read the input
   std::optional<PlannedSlice> slice;
   std::vector<bool> in_memory;  // tensors that are in device memory as floats
@@ -92,7 +95,7 @@ class PassPlan {
   void add_launches();
   void add_stages(const Segment& segment);
   void add_outputs(const Segment& segment);
-  void add_parameters(const Segment& segment);
+  void add_parameters(int begin, int end);
   PlannedStage stage_of(const Task& task) const;
   void find_bound_input();
   std::vector<const Task*> tasks_of_weights() const;

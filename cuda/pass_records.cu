@@ -133,7 +133,7 @@ EmbeddingUses PassRunner::uses_of(int table) const {
   return all;
 }
 
-std::vector<WeightLayer> PassRunner::weight_layers(const PlannedLaunch& launch) const {
+std::vector<WeightLayer> PassRunner::weight_layers(const PlannedLaunch& launch, int level) const {
   const Pass& pass = plan_.pass;
   std::vector<WeightLayer> layers;
   for (const Task* task : launch.tasks) {
@@ -149,8 +149,8 @@ std::vector<WeightLayer> PassRunner::weight_layers(const PlannedLaunch& launch) 
     layer.inputs = pass.features[task->input];
     layer.units = pass.features[task->output];
     layer.kernel_stride = parameters_.stride(task->kernel);
-    layer.kernel = parameters_.record(task->kernel, task->adds);
-    layer.bias = parameters_.record(task->bias, task->adds);
+    layer.kernel = parameters_.record(task->kernel, task->adds, level);
+    layer.bias = parameters_.record(task->bias, task->adds, level);
     layers.push_back(layer);
   }
   return layers;

@@ -19,6 +19,7 @@ plugin::Status status_of(const Error& error) {
   if (std::strcmp(error.code, "ERR_DEVICE_LOST") == 0) return plugin::kDeviceLost;
   if (std::strcmp(error.code, "ERR_ARGUMENT") == 0) return plugin::kArgument;
   if (std::strcmp(error.code, "ERR_DEVICE_UNAVAILABLE") == 0) return plugin::kUnavailable;
+  if (std::strcmp(error.code, "ERR_DISTRIBUTED") == 0) return plugin::kDistributed;
   return plugin::kInternal;
 }
 
@@ -193,6 +194,11 @@ plugin::Status apply(void* model, float learning_rate, std::int64_t* step) {
   return on_device(open.device, [&] { open.executor.apply(learning_rate, *step); });
 }
 
+plugin::Status set_transport(void* model, const plugin::TransportRecord* transport) {
+  Model& open = model_of(model);
+  return on_device(open.device, [&] { open.executor.set_transport(*transport); });
+}
+
 plugin::Status reserve(void* model, const plugin::ReservationRecord* reservation) {
   Model& open = model_of(model);
   return on_device(open.device, [&] { open.executor.reserve(*reservation); });
@@ -263,6 +269,7 @@ neurode_cuda_plugin() {
     .get_gradient = get_gradient,
     .set_gradient = set_gradient,
     .apply = apply,
+    .set_transport = set_transport,
     .reserve = reserve,
     .train = train,
     .evaluate = evaluate,

@@ -125,6 +125,7 @@ Program to_program(const plugin::ProgramRecord& record) {
   program.slots = record.slots;
   program.accumulator = record.accumulator;
   program.average = record.average;
+  program.parts = {record.parts, record.first_part, record.own_parts};
   program.metrics = record.metrics;
   program.activities = record.activities;
   program.positions = record.positions;

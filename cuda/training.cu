@@ -17,7 +17,9 @@ constexpr std::size_t kMostGraphs = 8;  // graphs are kept for this many kinds o
 
 // Graphs contain the addresses of tensors, so they are discarded when the tensors move.
 void Training::reserve_pass(std::int64_t batch_size) {
-  if (pass_.reserve(static_cast<int>(batch_size))) graphs_.clear();
+  const std::int64_t of_part = (batch_size + program_.parts.count - 1) / program_.parts.count;
+  if (pass_.reserve(static_cast<int>(of_part))) graphs_.clear();
+  exchange_.reserve();
 }
 
 void Training::reserve(std::int64_t batch_size, std::int64_t batches) {
@@ -35,6 +37,13 @@ double Training::operations(std::int64_t rows) const {
   return 6 * weights * static_cast<double>(rows);
 }
 
+// Heads whose losses take gradients in place of targets have none without them.
+bool Training::has_gradients(const plugin::RangeRecord& range) const {
+  return range.gradients != nullptr ||
+         std::none_of(program_.heads.begin(), program_.heads.end(),
+                      [](const Head& head) { return head.takes_gradients; });
+}
+
 Training::Graphs& Training::graphs_of(const Kind& kind) {
   if (graphs_.size() >= kMostGraphs && !graphs_.contains(kind)) {
     const auto used = [](const auto& a, const auto& b) { return a.second.used < b.second.used; };
@@ -45,51 +54,78 @@ Training::Graphs& Training::graphs_of(const Kind& kind) {
   return graphs;
 }
 
-void Training::enqueue(Launcher& launcher, const Kind& kind, bool update) {
-  pass_.enqueue(launcher, {.state = range_.state(),
-                           .rows = kind.rows,
-                           .sums = range_.sums(),
-                           .weighted = kind.weighted,
-                           .update = update});
+Batch Training::batch_of(const Kind& kind, const Steps& steps) const {
+  return {.state = range_.state(),
+          .rows = kind.rows,
+          .sums = range_.sums(),
+          .weighted = kind.weighted,
+          .update = steps.update};
 }
 
-void Training::launch(Launcher& launcher, const Kind& kind, std::unique_ptr<Graph>& graph,
-                      int steps) {
-  if (!graph) {
-    graph = std::make_unique<Graph>(device_.stream.get(), [&] {
-      for (int i = 0; i < steps; ++i) enqueue(launcher, kind, true);
-    });
-  }
+// The rows of a batch that this process computes.
+std::int64_t Training::own_rows(std::int64_t rows) const {
+  const Parts& parts = program_.parts;
+  return parts.first_row(rows, parts.end()) - parts.first_row(rows, parts.first);
+}
+
+void Training::enqueue(Launcher& launcher, const Batch& batch, bool learns) const {
+  if (program_.parts.count == 1) return pass_.enqueue(launcher, batch);
+  pass_.enqueue_parts(launcher, batch, gradients_, learns);
+  pass_.enqueue_rest(launcher, batch, gradients_, learns);
+}
+
+template <class Enqueue>
+void Training::launch(std::unique_ptr<Graph>& graph, Enqueue enqueue) {
+  if (!graph) graph = std::make_unique<Graph>(device_.stream.get(), enqueue);
   graph->launch(device_.stream.get());
 }
 
-// Runs up to `count` steps on batches of `rows` rows. `sums` counts the steps that were launched,
-// even if the next step fails.
-std::int64_t Training::run_steps(Launcher& launcher, int rows, std::int64_t count,
-                                 const plugin::RangeRecord& range,
-                                 const plugin::CancelRecord& cancel, plugin::SumsRecord& sums) {
-  const bool update = range.update != 0;
-  const Kind kind{.rows = rows, .weighted = range.weights != nullptr};
+// A step with gradients of other ranks, which all learn whether one of them is cancelled.
+void Training::exchange(Launcher& launcher, const Batch& batch, Steps& steps, Graphs& graphs,
+                        bool captured) {
+  const auto parts = [&] { pass_.enqueue_parts(launcher, batch, gradients_, steps.learns); };
+  const auto rest = [&] { pass_.enqueue_rest(launcher, batch, gradients_, steps.learns); };
+  captured ? launch(graphs.parts, parts) : parts();
+  steps.cancelled = exchange_.run(asked(steps.cancel));
+  captured ? launch(graphs.rest, rest) : rest();
+}
+
+// Runs up to `count` steps on batches of the kind. `sums` counts the steps that were launched, even
+// if the next step fails.
+std::int64_t Training::run_steps(Launcher& launcher, const Kind& kind, std::int64_t count,
+                                 Steps& steps, plugin::SumsRecord& sums) {
   Graphs& graphs = graphs_of(kind);
   const bool captured =
-      update && (count >= kWorthCapturing || ++graphs.ranges > kRangesBeforeCapturing);
-  const int most = static_cast<int>(std::clamp(
-      kOperationsOfALaunch / std::max(1.0, operations(rows)), 1.0, double{kMostStepsOfALaunch}));
+      steps.update && (count >= kWorthCapturing || ++graphs.ranges > kRangesBeforeCapturing);
+  const int most =
+      static_cast<int>(std::clamp(kOperationsOfALaunch / std::max(1.0, operations(kind.rows)), 1.0,
+                                  double{kMostStepsOfALaunch}));
+  const Batch batch = batch_of(kind, steps);
+  const auto step = [&] { enqueue(launcher, batch, steps.learns); };
   std::int64_t done = 0;
-  for (std::int64_t launched = 0; done < count && !asked(cancel); ++launched) {
-    int now = 1;
-    if (!captured || !graphs.loaded) {
-      enqueue(launcher, kind, update);
-      graphs.loaded = graphs.loaded || update;
-    } else if (most > 1 && count - done >= most) {
-      launch(launcher, kind, graphs.many, most);
-      now = most;
-    } else {
-      launch(launcher, kind, graphs.one, 1);
+  for (std::int64_t launched = 0; done < count && !steps.cancelled; ++launched) {
+    if (!steps.exchanges && asked(steps.cancel)) {
+      steps.cancelled = true;
+      break;
     }
+    const bool is_loaded = captured && graphs.loaded;
+    int now = 1;
+    if (steps.exchanges) {
+      exchange(launcher, batch, steps, graphs, is_loaded);
+    } else if (!is_loaded) {
+      step();
+    } else if (most > 1 && count - done >= most) {
+      now = most;
+      launch(graphs.many, [&] {
+        for (int i = 0; i < now; ++i) step();
+      });
+    } else {
+      launch(graphs.one, step);
+    }
+    graphs.loaded = graphs.loaded || steps.update;
     done += now;
     sums.batches += now;
-    sums.rows += std::int64_t{now} * rows;
+    sums.rows += now * own_rows(kind.rows);
     range_.pace(launched);
   }
   return done;
@@ -98,6 +134,7 @@ std::int64_t Training::run_steps(Launcher& launcher, int rows, std::int64_t coun
 void Training::run(Launcher& launcher, const plugin::RangeRecord& range,
                    const float* learning_rates, std::int64_t& step,
                    const plugin::CancelRecord& cancel, plugin::SumsRecord& sums) {
+  exchange_.check_transport();
   RunState state = range_.begin(range);
   reserve_pass(state.batch_size);
   const std::int64_t rate_bytes = range.batches * static_cast<std::int64_t>(sizeof(float));
@@ -107,25 +144,32 @@ void Training::run(Launcher& launcher, const plugin::RangeRecord& range,
   state.step = step;
   range_.write(state);
   if (range.update == 0 && program_.keeps_gradients) parameters_.begin_statistics();
+  const bool update = range.update != 0;
+  const bool learns = update || (program_.keeps_gradients && has_gradients(range));
+  Steps steps{.update = update,
+              .learns = learns,
+              .exchanges = learns && exchange_.has_others(),
+              .cancel = cancel};
 
   const std::int64_t whole =
       std::min(range.batches, state.total / state.batch_size - range.first_batch);
   sums.batches = sums.rows = 0;
   const auto run_batches = [&](std::int64_t rows, std::int64_t count) {
-    return count > 0 ? run_steps(launcher, static_cast<int>(rows), count, range, cancel, sums) : 0;
+    const Kind kind{.rows = static_cast<int>(rows), .weighted = range.weights != nullptr};
+    return count > 0 ? run_steps(launcher, kind, count, steps, sums) : 0;
   };
   try {
     const std::int64_t done = run_batches(state.batch_size, whole);
-    if (done == std::max<std::int64_t>(whole, 0) && done < range.batches)
+    if (!steps.cancelled && done == std::max<std::int64_t>(whole, 0) && done < range.batches)
       run_batches(state.total % state.batch_size, 1);
     data_.upload_ahead(range);
     range_.end(range, state, sums);
   } catch (...) {
     // The weights already contain the launched steps.
-    if (range.update != 0) step += sums.batches;
+    if (update) step += sums.batches;
     throw;
   }
-  if (range.update != 0) step += sums.batches;
+  if (update) step += sums.batches;
 }
 
 void Training::apply(Launcher& launcher, float learning_rate, std::int64_t& step) {

@@ -135,7 +135,7 @@ void WidePass::backward_input(Launcher& launcher, const PlannedStage& stage, con
 }
 
 void WidePass::enqueue_weights(Launcher& launcher, const PlannedLaunch& launch,
-                               const StepRecord& step, FreshCopies& fresh) const {
+                               const StepRecord& step, int level, FreshCopies& fresh) const {
   std::uint32_t* counters = counters_;
   float* partials = partials_;
   for (const Task* task : launch.wide_tasks) {
@@ -145,8 +145,8 @@ void WidePass::enqueue_weights(Launcher& launcher, const PlannedLaunch& launch,
     product.rows = step.rows;
     product.inputs = plan_.pass.features[task->input];
     product.units = plan_.pass.features[task->output];
-    product.kernel = parameters_.record(task->kernel);
-    product.bias = parameters_.record(task->bias);
+    product.kernel = parameters_.record(task->kernel, false, level);
+    product.bias = parameters_.record(task->bias, false, level);
     product.kernel_stride = parameters_.stride(task->kernel);
     if (!product.kernel.stores) product.kernel_copy = layers_.kernel_copy(task->kernel);
     product.optimizer = record_of(plan_.program.update.optimizer);

@@ -35,8 +35,9 @@ class WidePass {
 
   void enqueue(Launcher& launcher, const PlannedStage& stage, const StepRecord& step,
                FreshCopies& fresh) const;
+  // Gradients of a part of a batch are stored at `level` of the sums over parts.
   void enqueue_weights(Launcher& launcher, const PlannedLaunch& launch, const StepRecord& step,
-                       FreshCopies& fresh) const;
+                       int level, FreshCopies& fresh) const;
 
  private:
   std::vector<const Task*> tasks() const;

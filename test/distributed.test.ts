@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { distribution, layers, sequential } from 'neurode'
 import { runChild, runCommand } from './support/children.js'
-import { instructionSets } from './support/devices.js'
+import { instructionSets, perDevice } from './support/devices.js'
 import { suiteFolder } from './support/folders.js'
 import { onTwoHosts } from './support/hosts.js'
 import { trainAll } from './support/rankedNetworks.js'
@@ -189,6 +189,21 @@ describe('files of several ranks', function () {
     for (const { whole, resumed } of [first, second] as Saved[])
       assert.deepEqual([whole, resumed], [first?.whole, whole])
     assert.match(second?.missing ?? '', /^rank 0 has failed: .*nothing\.neurode/)
+  })
+})
+
+perDevice('a training of several ranks', (device) => {
+  if (device === 'cpu') return
+
+  it('has the bits of one process with as many parts', async function () {
+    this.slow(60_000)
+    const launcher = launcherCalled(this, 'Open MPI')
+    const alone = await trainAll(4, undefined, device)
+    const ended = await runRanks(launcher, 2, 'train-ranks', ['cuda'])
+    const reports = reportsOf<{ readonly rank: number; readonly results: typeof alone }>(ended)
+    assert.equal(reports.length, 2, ended.stderr)
+    for (const { results } of reports) assert.deepEqual(results, alone)
+    assert.equal(ended.code, 0, ended.stderr)
   })
 })
 

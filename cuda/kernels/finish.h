@@ -30,7 +30,7 @@ NEURODE_DEVICE double weight_of_loss(const StepRecord& step, const HeadState& he
                                      float row_weight) {
   const RunState& state = *step.state;
   if (state.weights != nullptr)
-    return row_weight * (static_cast<double>(head.loss_scale) * step.rows);
+    return row_weight * (static_cast<double>(head.loss_scale) * step.batch_rows);
   if (head.reduction != Reduction::sum) return 1.0 / head.positions;
   // Without the mean, the loss of a batch is counted once for each row of the batch.
   const std::int64_t first =
@@ -77,8 +77,8 @@ NEURODE_DEVICE void finish_head(const StepRecord& step, const FinishRecord& fini
   add(sums.weight, one, [](int, float row_weight) { return static_cast<double>(row_weight); });
 }
 
-// Ends the step; all threads of one block call this. Sums are in double precision, and the order of
-// additions depends only on the number of rows.
+// Ends the step, or a part of its batch; all threads of one block call this. Sums are in double
+// precision, and the order of additions depends only on the number of rows.
 NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& finish) {
   const int thread = static_cast<int>(threadIdx.x);
   RunState& state = *step.state;
@@ -93,12 +93,13 @@ NEURODE_DEVICE void finish_step(const StepRecord& step, const FinishRecord& fini
     sum = sum_of_block(sum);
     if (thread == 0) finish.sums->penalty += sum;
   }
-  if (thread == 0) {
-    state.position += step.rows;
-    state.step += finish.counts_step;
-    state.index += 1;
-    state.finished = 0;
-  }
+  if (thread > 0) return;
+  state.finished = 0;
+  if (finish.ends_step == 0) return;
+  state.position += step.batch_rows - state.first_row;
+  state.first_row = 0;
+  state.step += finish.counts_step;
+  state.index += 1;
 }
 
 // Whether this block is the last block of the launch to get here. If so, the block sees everything

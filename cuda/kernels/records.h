@@ -52,11 +52,12 @@ struct RunState {
   // Floats that a row has in target_rows and weights, in gradients and in captured.
   std::int32_t row_targets, row_weights, row_outputs, row_captured;
   std::int64_t begin;     // position of the range's first row in the order
-  std::int64_t position;  // position of the batch's first row in the order
+  std::int64_t position;  // position in the order of the first row of the batch, or of its part
   std::int64_t total;     // rows of the bound data
   std::int64_t batch_size;
   std::int64_t step;
   std::int32_t index;      // number of the batch in the range
+  std::int32_t first_row;  // the row of the batch with which the part begins
   std::uint32_t finished;  // number of blocks of the step's last launch that have finished
 };
 
@@ -115,12 +116,13 @@ struct Stage {
   std::uint64_t seed;
 };
 
-// What is the same for all rows of a step.
+// What is the same for all rows of a step, or of a part of its batch.
 struct StepRecord {
   RunState* state;
   int rows;
   float* values;  // (lines, capacity): losses of heads, then metrics, then penalties, by position
   int capacity;
+  int batch_rows;  // of the whole batch
 };
 
 // Sums over the steps of a range, in device memory. Those of the heads and then those of the
@@ -146,6 +148,7 @@ struct FinishRecord {
   int metrics;      // of all heads
   int activities;   // number of output penalties
   int counts_step;  // whether the step counts as a step of the optimizer
+  int ends_step;    // 0: other parts of the batch follow
 };
 
 // Where the gradient of a parameter goes: see update_patch.

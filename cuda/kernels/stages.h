@@ -28,7 +28,7 @@ struct Tensors {
         input_gradient(stage.input_gradient.in(shared)) {}
 };
 
-// `row` counts the rows of the tensors, `batch_row` the rows of the batch.
+// `row` counts the rows of the tensors, `batch_row` the rows of the batch or of its part.
 NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunState& state,
                                 int row, int batch_row, int feature) {
   switch (stage.kind) {
@@ -47,7 +47,8 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
       break;
     case StageKind::noise_forward: {
       const auto block = ops::philox<std::uint32_t>(
-          static_cast<std::uint32_t>(feature / 4), static_cast<std::uint32_t>(batch_row),
+          static_cast<std::uint32_t>(feature / 4),
+          static_cast<std::uint32_t>(state.first_row + batch_row),
           static_cast<std::uint32_t>(state.step), static_cast<std::uint32_t>(state.step >> 32),
           ops::philox_key(stage.seed, ops::Purpose::noise));
       const int w = feature % 4;
@@ -67,7 +68,7 @@ NEURODE_DEVICE void run_element(const Stage& stage, const Tensors& t, const RunS
       t.output.at(row, feature) = t.input.at(row, feature) * stage.scale + stage.offset;
       break;
     case StageKind::activity_gradient: {
-      const std::int64_t left = state.total - state.position;
+      const std::int64_t left = state.total - (state.position - state.first_row);
       const auto rows = static_cast<float>(left < state.batch_size ? left : state.batch_size);
       t.gradient.at(row, feature) += penalty_slope(stage.op, t.input.at(row, feature)) / rows;
       break;
@@ -153,7 +154,7 @@ NEURODE_DEVICE void run_row(const Stage& stage, const Tensors& t, const StepReco
   const bool replaced = state.gradients != nullptr && head.takes_gradients != 0;
   float scale = state.weights != nullptr           ? head.loss_scale
                 : head.reduction == Reduction::sum ? 1.0f
-                                                   : 1.0f / static_cast<float>(step.rows);
+                                                   : 1.0f / static_cast<float>(step.batch_rows);
   scale *= head.loss_weight;
   if (state.weights != nullptr && !replaced) {
     const float weight = weight_of(state, head, batch_row);

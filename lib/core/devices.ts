@@ -4,6 +4,7 @@ import { NeurodeError } from '../base/errors.js'
 import { refuseMore } from '../checks/arity.js'
 import { refuse } from '../checks/validate.js'
 import type { DataParallel } from '../distribution/dataParallel.js'
+import { severalRanks } from '../distribution/join.js'
 import type { DeviceInfo } from '../native/addon.js'
 import { native } from '../native/native.js'
 import type { Precision } from '../native/plan.js'
@@ -63,12 +64,17 @@ export function chooseDevice(device: unknown): DeviceName {
   return checked === 'auto' ? defaultDevice() : checked
 }
 
-/** The device for a training in parts, if it is one: the CPU. Throws `ERR_ARGUMENT` for others. */
+/**
+ * The device for a training in parts, if it is one: `auto` is the CPU, and `cuda` the device that is the rank's among those of its
+ * host.
+ */
 export function deviceFor(distribution: DataParallel | undefined, device: DeviceName): DeviceName {
-  if (distribution === undefined || device === 'cpu') return device
+  if (distribution === undefined) return device
   if (device === 'auto') return 'cpu'
-  const text = `device: expected 'cpu' or 'auto' with the option distribution, got '${device}'`
-  throw new NeurodeError('ERR_ARGUMENT', `${text}: CUDA devices do not compute batches in parts yet`)
+  const ranks = severalRanks()
+  if (device !== 'cuda' || ranks === undefined) return device
+  const names = devices().flatMap(({ name, available }) => (name !== 'cpu' && available ? name : []))
+  return names[ranks.cluster.localRank % names.length] ?? device
 }
 
 const precisions: readonly Precision[] = ['float32', 'tf32', 'bfloat16']

@@ -36,8 +36,8 @@ export const distribution = {
    * `BatchNormalization` uses the mean and the variance of each part; its moving statistics follow their averages over the rows of the
    * batch. An ordinary fit uses those of the whole batch.
    *
-   * The model runs on the CPU: a CUDA device as `device` is an error. So is the optimizer `lazyAdam` with embeddings, as a part knows
-   * only the vectors that occur in it.
+   * The device `auto` is the CPU. With `cuda`, a rank takes the GPU that has its number among those of its host; this has not yet run on
+   * several real GPUs. The optimizer `lazyAdam` with embeddings is an error, as a part knows only the vectors that occur in it.
    *
    * Throws `ERR_ARGUMENT` for a number of parts that is no power of two.
    *

@@ -73,8 +73,7 @@ export async function loadFile(
   const again = { learningRate: options.learningRate, ...toCustomParts(options) }
   const file = await readAnyModel(path, { outputs: checkOutputs(options.outputs) })
   const settings = settingsOf(file, again)
-  // A model whose training is divided predicts on any device.
-  const device = chosen === 'auto' ? deviceFor(settings?.distribution, chosen) : chosen
+  const device = deviceFor(settings?.distribution, chosen)
   const precision = checkPrecision(options.precision, device)
   if (settings === undefined) refuseIdle(options, ['learningRate'], 'load', 'for a model that was not compiled')
   const model = describedModel(file)

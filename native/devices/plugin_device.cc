@@ -8,24 +8,15 @@
 #include <utility>
 
 #include "native/devices/plugin_library.h"
+#include "native/devices/plugin_model.h"
+#include "native/devices/plugin_transport.h"
 #include "native/engine/error.h"
 #include "native/engine/flush_subnormals.h"
-#include "native/engine/plugin_records.h"
 #include "native/engine/tallies.h"
 #include "native/engine/work_queue.h"
 
 namespace neurode {
 namespace {
-
-void check(const plugin::Table& table, plugin::Status status) {
-  static constexpr const char* codes[] = {"",
-                                          "ERR_OUT_OF_MEMORY",
-                                          "ERR_DEVICE_LOST",
-                                          "ERR_ARGUMENT",
-                                          "ERR_DEVICE_UNAVAILABLE",
-                                          "ERR_INTERNAL"};
-  if (status != plugin::kOk) throw Error(codes[status], table.last_error());
-}
 
 plugin::InputRecord record_of(const InputView& input) {
   return {input.bytes, input.floats, input.rows, input.features, input.scale, input.offset};
@@ -64,41 +55,6 @@ std::int32_t is_set(const void* flag) {
   return static_cast<const std::atomic<bool>*>(flag)->load() ? 1 : 0;
 }
 
-// A model of the library. It is destroyed together with its executor, since the process may end
-// right after: releases that are still queued then find none, and one that is running is waited
-// for.
-class PluginModel {
- public:
-  PluginModel(const plugin::Table& table, void* device, const Program& program) : table_(table) {
-    const plugin::ProgramRecords records(program);
-    check(table, table.create_model(device, &records.program(), &model_));
-  }
-  PluginModel(const PluginModel& sibling, const Program& program) : table_(sibling.table_) {
-    const plugin::ProgramRecords records(program);
-    check(table_, table_.create_sibling(sibling.model_, &records.program(), &model_));
-  }
-  ~PluginModel() { dispose(); }
-  PluginModel(const PluginModel&) = delete;
-  PluginModel& operator=(const PluginModel&) = delete;
-
-  void* get() const { return model_; }
-
-  void release(int handle) {
-    const std::lock_guard lock(mutex_);
-    if (model_ != nullptr) table_.release(model_, handle);
-  }
-
-  void dispose() {
-    const std::lock_guard lock(mutex_);
-    if (model_ != nullptr) table_.destroy_model(std::exchange(model_, nullptr));
-  }
-
- private:
-  const plugin::Table& table_;
-  std::mutex mutex_;
-  void* model_ = nullptr;
-};
-
 // By parameter: the floats of a statistic, and 0 for all else.
 std::vector<std::size_t> statistics_of(const Program& program) {
   std::vector<std::size_t> floats;
@@ -112,7 +68,7 @@ class PluginExecutor final : public Executor {
   PluginExecutor(const plugin::Table& table, void* device, WorkQueue& queue, const Program& program)
       : table_(table),
         queue_(queue),
-        program_(of_library(program)),
+        program_(with_captures(program)),
         statistics_(statistics_of(program_)),
         model_(std::make_shared<PluginModel>(table, device, program_)) {
     initialize_parameters(program_);
@@ -120,17 +76,23 @@ class PluginExecutor final : public Executor {
   PluginExecutor(const PluginExecutor& sibling, const Program& program)
       : table_(sibling.table_),
         queue_(sibling.queue_),
-        program_(of_library(program)),
+        program_(with_captures(program)),
         statistics_(statistics_of(program_)),
         model_(std::make_shared<PluginModel>(*sibling.model_, program_)) {}
   ~PluginExecutor() override { model_->dispose(); }
 
   std::unique_ptr<Executor> sibling(Program program) override {
-    return std::make_unique<PluginExecutor>(*this, program);
+    auto sibling = std::make_unique<PluginExecutor>(*this, program);
+    if (others_) sibling->set_transport(others_->transport());
+    return sibling;
+  }
+  void set_transport(std::shared_ptr<Transport> transport) override {
+    auto others = std::make_unique<PluginTransport>(std::move(transport));
+    check(table_, table_.set_transport(model_->get(), &others->record()));
+    others_ = std::move(others);
   }
   void apply(std::span<const float* const> gradients, float learning_rate, std::int64_t& step,
              bool) override {
-    refuse_parts();
     for (std::size_t i = 0; i < gradients.size(); ++i) {
       const int index = static_cast<int>(i);
       if (gradients[i] != nullptr) {
@@ -166,12 +128,14 @@ class PluginExecutor final : public Executor {
 
   Sums train(const BatchRange& range, const float* learning_rates, std::int64_t& step,
              const std::atomic<bool>& cancelled) override {
-    refuse_parts();
-    const Sums all = run(range, [&](const BatchRange& part, plugin::SumsRecord* sums) {
+    const Sums all = run(range, true, [&](const BatchRange& part, plugin::SumsRecord* sums) {
       const plugin::RangeRecord record = record_of(part);
       const plugin::CancelRecord cancel{is_set, &cancelled};
       const float* const rates = learning_rates + (part.first_batch - range.first_batch);
-      return table_.train(model_->get(), &record, rates, &step, &cancel, sums);
+      const plugin::Status status =
+          table_.train(model_->get(), &record, rates, &step, &cancel, sums);
+      if (others_) others_->check();
+      return status;
     });
     for (std::size_t i = 0; all.batches > 0 && i < range.parameter_gradients.size(); ++i) {
       float* const values = range.parameter_gradients[i];
@@ -182,7 +146,7 @@ class PluginExecutor final : public Executor {
   }
 
   Sums evaluate(const BatchRange& range, const std::atomic<bool>& cancelled) override {
-    return run(range, [&](const BatchRange& part, plugin::SumsRecord* sums) {
+    return run(range, false, [&](const BatchRange& part, plugin::SumsRecord* sums) {
       const plugin::RangeRecord record = record_of(part);
       const plugin::CancelRecord cancel{is_set, &cancelled};
       return table_.evaluate(model_->get(), &record, &cancel, sums);
@@ -216,18 +180,10 @@ class PluginExecutor final : public Executor {
       set_parameter(static_cast<int>(i), first_values(program.parameters[i]).data());
   }
 
-  // The library captures the rows that tallies count, and has no sums over parts of batches.
-  static Program of_library(Program program) {
+  // The library captures the rows that tallies count.
+  static Program with_captures(Program program) {
     program.captures = program.captures || !program.tallies.empty();
-    std::erase_if(program.train.tasks,
-                  [](const Task& task) { return task.kind == TaskKind::exchange; });
     return program;
-  }
-  void refuse_parts() const {
-    if (program_.parts.count > 1)
-      throw Error("ERR_ARGUMENT",
-                  "device: expected 'cpu' to train a model with the option distribution: CUDA "
-                  "devices do not compute batches in parts yet");
   }
   bool has_tallies() const { return !program_.tallies.empty(); }
 
@@ -242,7 +198,7 @@ class PluginExecutor final : public Executor {
 
   // Runs a range, or where there are tallies some of its batches after the others.
   template <class Run>
-  Sums run(const BatchRange& range, Run run) {
+  Sums run(const BatchRange& range, bool trains, Run run) {
     if (!has_tallies() || range.gradients != nullptr) return sums_of(range, run);
     const std::int64_t each = std::min(batches_at_once(range), range.batches);
     const std::int64_t begin = range.first_batch * range.batch_size;
@@ -261,11 +217,27 @@ class PluginExecutor final : public Executor {
       if (range.input_gradients != nullptr)
         part.input_gradients = range.input_gradients + row * program_.input_size;
       Sums sums = sums_of(part, run);
-      add_captured(program_, part.captured, sums.rows, sums.tallies);
+      add_own_captured(part, trains, sums);
       all.add(sums);
       if (sums.batches < part.batches) break;
     }
     return all;
+  }
+
+  // Of batches that are cut into parts, other ranks count the rows of theirs.
+  void add_own_captured(const BatchRange& range, bool trains, Sums& sums) const {
+    const Parts& parts = program_.parts;
+    if (!trains || parts.mine == parts.count)
+      return add_captured(program_, range.captured, sums.rows, sums.tallies);
+    const std::int64_t before = range.first_batch * range.batch_size;
+    for (std::int64_t batch = 0; batch < sums.batches; ++batch) {
+      const std::int64_t first = batch * range.batch_size;
+      const std::int64_t rows =
+          std::min<std::int64_t>(range.batch_size, range.data.input.rows - before - first);
+      const std::int64_t begin = parts.first_row(rows, parts.first);
+      add_captured(program_, range.captured + (first + begin) * program_.captured_floats(),
+                   parts.first_row(rows, parts.end()) - begin, sums.tallies);
+    }
   }
 
   template <class Run>
@@ -288,6 +260,7 @@ class PluginExecutor final : public Executor {
   const Program program_;
   const std::vector<std::size_t> statistics_;
   const std::shared_ptr<PluginModel> model_;
+  std::unique_ptr<PluginTransport> others_;  // null: the model has all parts of its batches
 };
 
 class PluginDevice final : public Device {

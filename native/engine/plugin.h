@@ -12,7 +12,7 @@
 
 namespace neurode::plugin {
 
-constexpr std::uint32_t kVersion = 13;
+constexpr std::uint32_t kVersion = 14;
 constexpr const char* kSymbol = "neurode_cuda_plugin";
 
 enum Status : std::int32_t {
@@ -21,7 +21,8 @@ enum Status : std::int32_t {
   kDeviceLost = 2,
   kArgument = 3,
   kUnavailable = 4,
-  kInternal = 5
+  kInternal = 5,
+  kDistributed = 6
 };
 
 struct OpRecord {
@@ -98,6 +99,7 @@ struct ProgramRecord {
   std::int32_t head_count;
   UpdateRecord update;
   std::int32_t slots, accumulator, average;
+  std::int32_t parts, first_part, own_parts;
   std::int32_t metrics, activities, positions, values, captures, keeps_gradients;
   std::int32_t precision;
 };
@@ -165,6 +167,17 @@ struct DeviceRecord {
   std::int64_t bytes;         // size of the device's memory
 };
 
+// The ranks that compute the other parts of batches: a neurode::Transport. Functions return 0, or
+// another number where the other ranks cannot be reached.
+struct TransportRecord {
+  void* context;
+  std::int32_t rank, size;
+  std::int32_t (*all_to_all)(void* context, const void* send, void* receive,
+                             std::uint64_t bytes_each);
+  std::int32_t (*all_gather)(void* context, const void* send, void* receive,
+                             std::uint64_t bytes_each);
+};
+
 // What `measure` times: a copy of `bytes` bytes within the device's memory or, if bytes is 0, the
 // product (rows, inputs) . (inputs, units).
 struct MeasureRecord {
@@ -197,9 +210,13 @@ struct Table {
   Status (*get_gradient)(void* model, std::int32_t index, float* values);
   Status (*set_gradient)(void* model, std::int32_t index, const float* values);
   Status (*apply)(void* model, float learning_rate, std::int64_t* step);
+  // For a Program whose parts are divided among several ranks. The record's context must outlive
+  // the model.
+  Status (*set_transport)(void* model, const TransportRecord* transport);
   // Allocates the memory that ranges within these bounds need. If it fails, it allocates nothing.
   Status (*reserve)(void* model, const ReservationRecord* reservation);
-  // `step` counts optimizer steps; train advances it.
+  // `step` counts optimizer steps; train advances it. Of a Program with parts, sums are those of
+  // the rows of its own parts.
   Status (*train)(void* model, const RangeRecord* range, const float* learning_rates,
                   std::int64_t* step, const CancelRecord* cancel, SumsRecord* sums);
   Status (*evaluate)(void* model, const RangeRecord* range, const CancelRecord* cancel,

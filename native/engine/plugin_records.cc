@@ -124,6 +124,9 @@ ProgramRecords::ProgramRecords(const Program& program)
   record_.slots = program.slots;
   record_.accumulator = program.accumulator;
   record_.average = program.average;
+  record_.parts = program.parts.count;
+  record_.first_part = program.parts.first;
+  record_.own_parts = program.parts.mine;
   record_.metrics = program.metrics;
   record_.activities = program.activities;
   record_.positions = program.positions;

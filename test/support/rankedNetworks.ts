@@ -100,8 +100,12 @@ function* batches(data: DataOfRanks, isOneHot: boolean, { rank, size }: Place) {
   if (data === 'sharded' && rank < size - 1) yield rowsOf(0, 5)
 }
 
-/** Trains all networks with so many parts, and returns hashes for each: of its weights, and of its logs and an evaluation. */
-export async function trainAll(parts: number, place: Place = { rank: 0, size: 1 }): Promise<Record<string, string>> {
+/** Trains all networks on a device with so many parts, and returns hashes for each: of its weights, and of its logs and an evaluation. */
+export async function trainAll(
+  parts: number,
+  place: Place = { rank: 0, size: 1 },
+  device = 'cpu',
+): Promise<Record<string, string>> {
   const results: Record<string, string> = {}
   for (const [title, network] of Object.entries(networks())) {
     const { body = [relu(30), relu(17)], optimizer = sgd(), batchSize = 40, fit = {}, data } = network
@@ -114,7 +118,7 @@ export async function trainAll(parts: number, place: Place = { rank: 0, size: 1 
       optimizer,
       loss: isOneHot ? 'categoricalCrossentropy' : 'sparseCategoricalCrossentropy',
       metrics: ['accuracy'],
-      device: 'cpu',
+      device,
       threads: 1,
       distribution: distribution.dataParallel({ parts, data }),
       ...network.compile,

@@ -152,6 +152,23 @@ void updates() {
   CHECK(pass.launches[3].task == TaskKind::update);
 }
 
+// What comes before the exchange runs for each part of a batch.
+void parts() {
+  Plan plan{10, {dense(4, "linear"), batch_normalization()}, Precision::float32, TrainingPlan{}};
+  HeadPlan head;
+  head.loss = {op_row(OpKind::loss, "meanSquaredError"), {}};
+  plan.training->heads = {head};
+  plan.training->update.optimizer = {op_row(OpKind::optimizer, "sgd"), {}};
+  plan.training->parts = {4, 2, 2};
+  const Program program = compile(plan);
+  const PassPlan pass(program, program.train);
+  const auto kinds = kinds_of(pass);
+  CHECK(pass.exchange == static_cast<int>(kinds.size()) - 1);
+  CHECK(std::count(kinds.begin(), kinds.end(), Kind::parameters) == 1);
+  CHECK(pass.launches[pass.exchange].task == TaskKind::update);
+  CHECK(PassPlan(program, program.evaluate).exchange == -1);
+}
+
 // A kind of task that is missing in the table of stages is an error.
 void unknown_tasks() {
   Program program = program_of(10, {dense(3, "linear")});
@@ -174,5 +191,6 @@ void plans_of_passes() {
   fused_activations();
   wide_layers();
   updates();
+  parts();
   unknown_tasks();
 }

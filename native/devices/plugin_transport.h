@@ -1,0 +1,37 @@
+// The ranks that train together, as the CUDA library calls them.
+#pragma once
+
+#include <exception>
+#include <memory>
+
+#include "native/engine/plugin.h"
+#include "native/engine/transport.h"
+
+namespace neurode {
+
+// What the transport throws is kept: exceptions do not cross the library's table.
+class PluginTransport {
+ public:
+  explicit PluginTransport(std::shared_ptr<Transport> transport);
+  PluginTransport(const PluginTransport&) = delete;
+  PluginTransport& operator=(const PluginTransport&) = delete;
+
+  const plugin::TransportRecord& record() const { return record_; }
+  const std::shared_ptr<Transport>& transport() const { return transport_; }
+  // Throws what a call has thrown.
+  void check();
+
+ private:
+  template <class Call>
+  static std::int32_t guarded(void* context, Call call);
+  static std::int32_t all_to_all(void* context, const void* send, void* receive,
+                                 std::uint64_t bytes_each);
+  static std::int32_t all_gather(void* context, const void* send, void* receive,
+                                 std::uint64_t bytes_each);
+
+  const std::shared_ptr<Transport> transport_;
+  const plugin::TransportRecord record_;
+  std::exception_ptr failure_;
+};
+
+}  // namespace neurode
