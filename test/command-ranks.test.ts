@@ -25,20 +25,12 @@ describe('neurode train by several ranks', function () {
   this.slow(60_000)
   const folder = suiteFolder()
   const at = (name: string) => join(folder.path, name)
-  const mnist = [
-    'train',
-    'mnist',
-    '--dataset',
-    'synthetic',
-    '--batch-size',
-    '256',
-    '--epochs',
-    '2',
-    '--parts',
-    '4',
-    '--json',
+  const common = (epochs: number) => ['--parts', '4', '--epochs', `${epochs}`, '--json']
+  const mnist = (epochs: number) => [
+    ...['train', 'mnist', '--dataset', 'synthetic', '--batch-size', '256'],
+    ...common(epochs),
   ]
-  const table = () => ['train', at('table.csv'), '--target', 'y', '--parts', '4', '--epochs', '6', '--json']
+  const table = () => ['train', at('table.csv'), '--target', 'y', ...common(6)]
   const one = { NEURODE_THREADS: '1' }
 
   /** Those of one process. */
@@ -47,13 +39,13 @@ describe('neurode train by several ranks', function () {
   before(async () => {
     const lines = Array.from({ length: 20_000 }, (_, i) => `${i % 97},${(i * 7919) % 101},${(i % 97) + (i % 13)}`)
     writeFileSync(at('table.csv'), `a,b,y\n${lines.join('\n')}\n`)
-    for (const args of [mnist, table()]) runs.push(await runNode([main, ...args], one))
+    for (const args of [mnist(2), table()]) runs.push(await runNode([main, ...args], one))
   })
 
   for (const name of ['Open MPI', 'MPICH'] as const) {
     it(`gives the bits of one process, and lets the first rank speak and write: ${name}`, async function () {
       const launcher = launcherCalled(this, name)
-      for (const [i, args] of [mnist, table()].entries()) {
+      for (const [i, args] of [mnist(2), table()].entries()) {
         const alone = runs[i] as Ended
         assert.equal(alone.code, 0, alone.stderr)
         const files = ['--save', at(`${name} ${i}.neurode`), '--metrics-file', at(`${name} ${i}.jsonl`)]
@@ -69,7 +61,9 @@ describe('neurode train by several ranks', function () {
 
   it('stops on SIGTERM, and goes on with another number of ranks to the same bits', async function () {
     const launcher = launcherCalled(this, 'Open MPI')
-    const args = [main, ...table(), '--backup', at('backup')]
+    // Epochs of some tenths of a second, so that the signal comes before the last one.
+    const whole = [main, ...mnist(6)]
+    const args = [...whole, '--backup', at('backup')]
     const { command, options } = launcher
     const env = { ...process.env, ...one, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' }
     const child = spawn(command, [...options, '-n', '2', process.execPath, ...args], {
@@ -91,8 +85,8 @@ describe('neurode train by several ranks', function () {
     assert.ok(readdirSync(at('backup')).length > 0)
     const resumed = await runNodeRanks(launcher, 4, args)
     assert.equal(resumed.code, 0, resumed.stderr)
-    const alone = runs[1]?.stdout ?? ''
-    assert.equal(eventsIn(resumed.stdout).at(-1)?.weightsSha256, eventsIn(alone).at(-1)?.weightsSha256)
+    const alone = await runNode(whole, one)
+    assert.equal(eventsIn(resumed.stdout).at(-1)?.weightsSha256, eventsIn(alone.stdout).at(-1)?.weightsSha256)
   })
 })
 
@@ -142,7 +136,7 @@ describe('docs/distributed.md', function () {
     )
     const all = paths.pop() ?? ''
     for (const [i, path] of paths.entries()) writeFileSync(path, codes[i] ?? '')
-    writeFileSync(all, paths.map((path) => `import '${path}'\n`).join(''))
+    writeFileSync(all, paths.map((path) => `await import('${path}')\n`).join(''))
     const { code, stdout, stderr } = await shell(`mpirun -n 2 '${process.execPath}' '${all}'`)
     assert.equal(code, 0, stderr)
     assert.equal(stdout.match(/^trained by 2/gm)?.length, codes.length, stdout)
