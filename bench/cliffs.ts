@@ -1,8 +1,9 @@
 /** Measures what is off the beaten path, in ratios to what it ought to cost: one row for each cliff of `cliffs/`. */
 
-import type { ParsedArguments } from '#lib/cli/options.js'
+import { integerOption, type ParsedArguments } from '#lib/cli/options.js'
 import type { Cliff, Sides } from './cliffs/cliff.js'
 import { fewRows } from './cliffs/fewRows.js'
+import { fits } from './cliffs/fits.js'
 import { gradients } from './cliffs/gradients.js'
 import { ofMetrics } from './cliffs/metrics.js'
 import { quickWork } from './cliffs/quickWork.js'
@@ -10,11 +11,11 @@ import { training } from './cliffs/training.js'
 import { median, type Row, round } from './report.js'
 import { threadsOption } from './setup.js'
 
-const cliffsByKind: readonly (readonly Cliff[])[] = [fewRows, quickWork, gradients, training, ofMetrics]
-const turns = 7
+const cliffsByKind: readonly (readonly Cliff[])[] = [fewRows, quickWork, gradients, training, fits, ofMetrics]
 
 export async function* cliffs(args: ParsedArguments): AsyncGenerator<Row> {
   const threads = threadsOption(args)
+  const turns = integerOption(args, 'rounds', 1) ?? 7
   for (const cliff of cliffsByKind.flat()) {
     const sides = await cliff.open(threads)
     if (sides === undefined) continue

@@ -30,7 +30,7 @@ const options: Options = {
   connections: { value: 'LIST', help: 'open connections, for serve (1,32,128,256)' },
   'request-rows': { value: 'LIST', help: 'rows in a request, for serve (1,32)' },
   formats: { value: 'LIST', help: 'json, binary or both, for serve (json,binary)' },
-  rounds: { value: 'N', help: 'turns of every server, for serve and strangers (5)' },
+  rounds: { value: 'N', help: 'turns of every server, for serve and strangers (5), and of both sides, for cliffs (7)' },
   seconds: { value: 'N', help: 'seconds of a turn, for serve and strangers (2)' },
   requests: {
     value: 'N',
