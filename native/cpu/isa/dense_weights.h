@@ -171,7 +171,7 @@ void backward_weights(const WeightGradient& task, const cpu::OptimizerStep& step
 }
 
 // Adds the gradient of a unit's output to its sums, lane by lane.
-inline Vec add_bias_gradient(const WeightGradient& task, int unit, Vec sum) {
+NEURODE_INLINE Vec add_bias_gradient(const WeightGradient& task, int unit, Vec sum) {
   for (int p = 0; p < task.panels; ++p) {
     const float* row = task.gradient + p * task.gradient_step + unit * std::int64_t{kPanel};
     const int rows = task.panel_rows[p], whole = rows / kLanes * kLanes;
@@ -181,24 +181,37 @@ inline Vec add_bias_gradient(const WeightGradient& task, int unit, Vec sum) {
   return sum;
 }
 
-// d bias = sum of d output over the batch, lane by lane and then across lanes, and its update.
+// Of each vector the sum that sum_lanes() gives.
+NEURODE_INLINE Vec sums_of_lanes(Vec (&vectors)[kLanes]) {
+  transpose(vectors);
+  Vec sums = {};
+  for (const Vec& lanes : vectors) sums += lanes;
+  return sums;
+}
+
+// Sums of d output over the batch, of up to kAlignment units: lane by lane and then across lanes.
+inline void sum_bias_gradients(const WeightGradient& task, int first, int units, float* sums) {
+  for (int block = 0; block < units; block += kLanes) {
+    Vec by_lane[kLanes] = {};
+    for (int i = 0; i < std::min(kLanes, units - block); ++i) {
+      const int unit = first + block + i;
+      float* const kept =
+          task.sums == nullptr ? nullptr : task.sums + std::int64_t{unit} * cpu::kAlignment;
+      by_lane[i] = add_bias_gradient(task, unit, task.begins ? Vec{} : load(kept));
+      if (!task.ends) store(kept, by_lane[i]);
+    }
+    if (task.ends) store(sums + block, sums_of_lanes(by_lane));
+  }
+}
+
+// d bias, and its update.
 template <class Optimizer>
 void backward_bias(const WeightGradient& task, const cpu::OptimizerStep& step) {
   const auto scalars =
       Optimizer::prepare(step.learning_rate, step.step, ops::params_of<Optimizer>(step.params));
   for (int first = task.unit_begin; first < task.unit_end; first += cpu::kAlignment) {
     float sums[cpu::kAlignment] = {};
-    const int units = std::min(cpu::kAlignment, task.unit_end - first);
-    for (int i = 0; i < units; ++i) {
-      const int unit = first + i;
-      float* const kept =
-          task.sums == nullptr ? nullptr : task.sums + std::int64_t{unit} * cpu::kAlignment;
-      const Vec sum = add_bias_gradient(task, unit, task.begins ? Vec{} : load(kept));
-      if (task.ends)
-        sums[i] = sum_lanes(sum);
-      else
-        store(kept, sum);
-    }
+    sum_bias_gradients(task, first, std::min(cpu::kAlignment, task.unit_end - first), sums);
     if (task.ends) {
       update_run<Optimizer>(task.kernel, sums, task.slots, first, cpu::kAlignment, step.keep,
                             scalars);
