@@ -21,6 +21,13 @@ const page = 'dist/serve/page/client.js'
 /** Packages that are bundled with their dependencies: otherwise users would install other versions, which may need a newer Node. */
 const bundled = ['fastify', 'h5wasm', '@bufbuild/protobuf']
 const isBundled = (path) => bundled.some((name) => path === name || path.startsWith(`${name}/`))
+const moduleUrl = "const moduleUrl = require('node:url').pathToFileURL(__filename).href;"
+const commonJs = {
+  format: 'cjs',
+  // Jest does not support `import()` in CommonJS.
+  supported: { 'dynamic-import': false },
+  define: { 'import.meta.url': 'moduleUrl' },
+}
 const options = { platform: 'node', target: 'node20.19', logLevel: 'warning' }
 
 /** Writes the files of `entries`, paths such as `dist/index.js`, to `out`. Returns the paths of all source files that it bundled. */
@@ -40,12 +47,21 @@ export async function bundle(entries, out) {
     plugins: [external, builtinsAsModules],
   })
   const outputs = new Map(Object.entries(metafile.outputs).map(([path, output]) => [resolve(path), output]))
-  const reached = new Set(entries.map((path) => resolve(out, path)))
-  for (const path of reached) {
-    const { imports } = outputs.get(path)
-    const own = imports.filter(({ external }) => !external).map(({ path }) => resolve(path))
-    for (const other of own) reached.add(other)
-    await writeCommonJs(path, own)
+  const importsOf = (path, kinds) =>
+    outputs
+      .get(path)
+      .imports.filter(({ external, kind }) => !external && kinds.includes(kind))
+      .map(({ path }) => resolve(path))
+  const reachedFrom = (paths, kinds) => {
+    const reached = new Set(paths.map((path) => resolve(out, path)))
+    for (const path of reached) for (const other of importsOf(path, kinds)) reached.add(other)
+    return reached
+  }
+  const core = reachedFrom([entries[0]], ['import-statement'])
+  await writeCore([...core], join(resolve(out), 'dist', 'shared', 'core.cjs'), (path) => outputs.get(path).exports)
+  const kinds = ['import-statement', 'dynamic-import']
+  for (const path of reachedFrom(entries, kinds)) {
+    if (!core.has(path)) await writeCommonJs(path, importsOf(path, kinds))
   }
   for (const path of entries) writeModule(resolve(out, path), outputs.get(resolve(out, path)).exports)
   writeDeclarations(entries, out)
@@ -82,19 +98,57 @@ const builtinsAsModules = {
   },
 }
 
+/**
+ * Writes the CommonJS versions of what is always loaded together as one file, since each file that Node loads takes time. The others
+ * find what they share with it in small files beside the ES modules.
+ */
+async function writeCore(paths, core, namesOf) {
+  const inCore = new Map(paths.map((path, i) => [path, `file${i}`]))
+  await build({
+    ...options,
+    ...commonJs,
+    stdin: {
+      contents: [...inCore].map(([path, name]) => `export * as ${name} from '${relativeFrom(core, path)}'`).join('\n'),
+      resolveDir: dirname(core),
+    },
+    outfile: core,
+    bundle: true,
+    ignoreAnnotations: true,
+    // It is read in less time. Node shows a line of it with an error that nobody catches.
+    minifyWhitespace: true,
+    lineLimit: 120,
+    banner: { js: moduleUrl },
+    plugins: [
+      {
+        name: 'other files',
+        setup({ onResolve }) {
+          onResolve({ filter: /^/ }, ({ path, resolveDir }) => {
+            const file = resolve(resolveDir, path)
+            if (inCore.has(file)) return undefined
+            const isOwn = path.startsWith('.')
+            return { path: isOwn ? relativeFrom(core, file).replace(/\.js$/, '.cjs') : path, external: true }
+          })
+        },
+      },
+    ],
+  })
+  for (const [path, name] of inCore) {
+    const file = path.replace(/\.js$/, '.cjs')
+    const exported = `require('${relativeFrom(file, core)}').${name}`
+    // The second line is never run: it has the names for those who scan the text.
+    const lines = [
+      `module.exports = Object.defineProperty(${exported}, '__esModule', { value: true })`,
+      `0 && (module.exports = { ${namesOf(path).join(', ')} })`,
+    ]
+    writeFileSync(file, `${lines.join('\n')}\n`)
+  }
+}
+
 /** Writes a CommonJS version of a file beside it, which requires the CommonJS versions of the files in `own`. */
 async function writeCommonJs(path, own) {
   const source = readFileSync(path, 'utf8')
-  const { code } = await transform(source, {
-    ...options,
-    format: 'cjs',
-    // Jest does not support `import()` in CommonJS.
-    supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': 'moduleUrl' },
-    banner: source.includes('import.meta.url')
-      ? "const moduleUrl = require('node:url').pathToFileURL(__filename).href;"
-      : '',
-  })
+  const banner = source.includes('import.meta.url') ? moduleUrl : ''
+  const { code } = await transform(source, { ...options, ...commonJs, banner })
   const specifiers = own.map((other) => relativeFrom(path, other))
   const requiring = specifiers.reduce(
     (text, name) => text.replaceAll(`require("${name}")`, `require("${name.replace(/\.js$/, '.cjs')}")`),
