@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "cuda/exchange.h"
-#include "native/engine/tree_sum.h"
 
 namespace neurode::cuda {
 namespace {
@@ -23,29 +22,20 @@ void Exchange::check_transport() const {
     throw Error("ERR_ARGUMENT", "parts: expected a transport to the ranks that have the others");
 }
 
-// Floats of each rank's slice.
-std::int64_t Exchange::slice() const {
+// Floats that ranks exchange.
+std::int64_t Exchange::exchanged() const {
   const std::int64_t lines = (parameters_.summed_floats() + 1 + kAligned - 1) / kAligned;
-  return (lines + transport_->size - 1) / transport_->size * kAligned;
+  return (lines + transport_->size - 1) / transport_->size * transport_->size * kAligned;
 }
 
 void Exchange::reserve() {
-  if (!has_others()) return;
-  const auto bytes = static_cast<std::size_t>(slice() * transport_->size) * sizeof(float);
-  if (sums_.size() >= bytes) return;
-  PinnedMemory received(bytes);
-  sums_.grow(bytes);
-  received_ = std::move(received);
-  std::fill_n(sums_.as<float>(), slice() * transport_->size, 0.0f);
+  if (!has_others() || !received_.empty()) return;
+  const std::int64_t floats = exchanged();
+  sums_.grow(static_cast<std::size_t>(floats) * sizeof(float));
+  std::fill_n(sums_.as<float>(), floats, 0.0f);
+  received_.resize(floats);
 }
 
-void Exchange::call(Call function, const float* send, float* receive, std::int64_t floats) const {
-  const auto bytes = static_cast<std::uint64_t>(floats) * sizeof(float);
-  if (function(transport_->context, send, receive, bytes) != 0)
-    throw Error("ERR_DISTRIBUTED", "the other ranks cannot be reached");
-}
-
-// Each rank adds up one slice of the sums of all ranks.
 bool Exchange::run(bool is_cancelled) {
   reserve();
   float* const sums = sums_.as<float>();
@@ -58,9 +48,8 @@ bool Exchange::run(bool is_cancelled) {
   device_.stream.wait();
   float& cancelled = sums[floats];
   cancelled = is_cancelled ? 1 : 0;
-  call(transport_->all_to_all, sums, received_.as<float>(), slice());
-  tree_sum(received_.as<float>(), transport_->size, slice());
-  call(transport_->all_gather, received_.as<float>(), sums, slice());
+  if (transport_->sum(transport_->context, sums, received_.data(), exchanged()) != 0)
+    throw Error("ERR_DISTRIBUTED", "the other ranks cannot be reached");
   if (bytes > 0)
     check(cudaMemcpyAsync(parameters_.sums(), sums, bytes, cudaMemcpyHostToDevice, stream),
           "uploading gradients");

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <vector>
 
 #include "cuda/parameters.h"
 #include "cuda/runtime/device.h"
@@ -29,17 +30,15 @@ class Exchange {
   bool run(bool is_cancelled);
 
  private:
-  using Call = std::int32_t (*)(void*, const void*, void*, std::uint64_t);
-  void call(Call function, const float* send, float* receive, std::int64_t floats) const;
-  std::int64_t slice() const;
+  std::int64_t exchanged() const;
 
   Device& device_;
   const Program& program_;
   const Parameters& parameters_;
   std::optional<plugin::TransportRecord> transport_;
-  // The sums, the number of ranks that are cancelled, and padding up to equal slices for all ranks;
-  // and this rank's slice, from every rank.
-  PinnedMemory sums_, received_;
+  // The sums, the number of ranks that are cancelled, and padding up to equal slices for all ranks.
+  PinnedMemory sums_;
+  std::vector<float> received_;  // this rank's slice, from every rank
 };
 
 }  // namespace neurode::cuda

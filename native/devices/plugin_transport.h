@@ -22,12 +22,7 @@ class PluginTransport {
   void check();
 
  private:
-  template <class Call>
-  static std::int32_t guarded(void* context, Call call);
-  static std::int32_t all_to_all(void* context, const void* send, void* receive,
-                                 std::uint64_t bytes_each);
-  static std::int32_t all_gather(void* context, const void* send, void* receive,
-                                 std::uint64_t bytes_each);
+  static std::int32_t sum(void* context, float* sums, float* received, std::int64_t count);
 
   const std::shared_ptr<Transport> transport_;
   const plugin::TransportRecord record_;

@@ -167,15 +167,13 @@ struct DeviceRecord {
   std::int64_t bytes;         // size of the device's memory
 };
 
-// The ranks that compute the other parts of batches: a neurode::Transport. Functions return 0, or
-// another number where the other ranks cannot be reached.
+// The ranks that compute the other parts of batches: a neurode::Transport.
 struct TransportRecord {
   void* context;
   std::int32_t rank, size;
-  std::int32_t (*all_to_all)(void* context, const void* send, void* receive,
-                             std::uint64_t bytes_each);
-  std::int32_t (*all_gather)(void* context, const void* send, void* receive,
-                             std::uint64_t bytes_each);
+  // As neurode::sum_over_ranks, in memory of the host. Returns 0, or another number where the other
+  // ranks cannot be reached.
+  std::int32_t (*sum)(void* context, float* sums, float* received, std::int64_t count);
 };
 
 // What `measure` times: a copy of `bytes` bytes within the device's memory or, if bytes is 0, the
