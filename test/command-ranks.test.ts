@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url'
 import { parseAllDocuments } from 'yaml'
 import { type Ended, runCommand, runNode } from './support/children.js'
 import { suiteFolder } from './support/folders.js'
+import { firstHost, onSecondHost } from './support/hosts.js'
 import { blocksOf } from './support/markdown.js'
 import { launcherCalled, runNodeRanks } from './support/ranks.js'
 
@@ -113,7 +114,8 @@ describe('docs/distributed.md', function () {
     mkdirSync(at('bin'))
     // One epoch on synthetic digits is enough to see that a command works.
     const quick = 'case "$1" in train) set -- "$@" --option epochs=1 --option dataset=synthetic;; esac'
-    command('neurode', `${quick}\nexec '${process.execPath}' '${main}' "$@"`)
+    const size = `printf %s "\${OMPI_COMM_WORLD_SIZE:-1}" >'${at('size')}'`
+    command('neurode', `${quick}\n${size}\nexec '${process.execPath}' '${main}' "$@"`)
     command('mpirun', `exec ${launcher.command} ${launcher.options.join(' ')} "$@"`)
     command('srun', `case "$1" in --mpi=pmix) shift;; esac\nexec mpirun -n 2 "$@"`)
   })
@@ -163,5 +165,33 @@ describe('docs/distributed.md', function () {
     const { code, stderr } = await shell(words.join(' '))
     assert.equal(code, 0, stderr)
     assert.ok(existsSync(at('backups-of-job', 'digits.neurode')))
+  })
+
+  it('has a job of AWS Batch whose script starts a rank for each slot of all nodes', async function () {
+    const { type, nodeProperties } = JSON.parse(codesIn('json')[0] ?? '')
+    const { numNodes, mainNode, nodeRangeProperties } = nodeProperties
+    const [{ targetNodes, container }] = nodeRangeProperties
+    assert.deepEqual([type, mainNode, targetNodes], ['multinode', 0, `0:${numNodes - 1}`])
+    const [{ containerPath, sourceVolume }] = container.mountPoints
+    assert.deepEqual([containerPath, sourceVolume], ['/shared', container.volumes[0].name])
+    const script = codesIn('bash')[1] ?? ''
+    mkdirSync(at('shared'))
+    // Folders of the test, and the agent of the tests instead of a server.
+    const here = script.replace(/\/(shared|tmp)\//g, `${at('shared')}/`).replace('/usr/sbin/sshd', '')
+    writeFileSync(at('job.sh'), here)
+    const node = (index: number) => `AWS_BATCH_JOB_NODE_INDEX=${index} bash ${at('job.sh')}`
+    const prefix = firstHost(this, launcherCalled(this, 'Open MPI')).join(' ')
+    writeFileSync(at('nodes.sh'), `${onSecondHost(node(1))} &\n${node(0)}\n`)
+    const { code, stdout, stderr } = await shell(`timeout 300 ${prefix} bash nodes.sh`, {
+      AWS_BATCH_JOB_ID: 'a1#0',
+      AWS_BATCH_JOB_ATTEMPT: '1',
+      AWS_BATCH_JOB_MAIN_NODE_INDEX: `${mainNode}`,
+      AWS_BATCH_JOB_NUM_NODES: `${numNodes}`,
+    })
+    assert.equal(code, 0, stderr)
+    assert.equal(stdout.match(/^Test accuracy/gm)?.length, 1, stdout)
+    assert.equal(readFileSync(at('shared', 'nodes'), 'utf8'), '10.0.0.1 slots=2\n10.0.0.2 slots=2\n')
+    assert.equal(readFileSync(at('size'), 'utf8'), '4')
+    assert.ok(existsSync(at('shared', 'digits.neurode')))
   })
 })

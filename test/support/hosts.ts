@@ -35,12 +35,20 @@ let known: readonly string[] | undefined
 
 /** The launcher with a rank on each of two hosts; the test is skipped where the machine refuses such hosts. */
 export function onTwoHosts(this_: Mocha.Context, launcher: Launcher): Launcher {
-  known ??= startHosts()
-  if (known.length === 0) return this_.skip()
-  const [command = '', ...before] = known
-  const { env, options } = ways[launcher.name]
-  const all = [...before, 'env', ...env, launcher.command, ...launcher.options, ...options]
+  const [command = '', ...before] = firstHost(this_, launcher)
+  const all = [...before, launcher.command, ...launcher.options, ...ways[launcher.name].options]
   return { ...launcher, command, options: all, mostRanks: 2 }
+}
+
+/** A prefix that runs a command on the first of two hosts, from which the launcher reaches `node2`; the test is skipped likewise. */
+export function firstHost(this_: Mocha.Context, launcher: Launcher): readonly string[] {
+  known ??= startHosts()
+  return known.length === 0 ? this_.skip() : [...known, 'env', ...ways[launcher.name].env]
+}
+
+/** A command that runs a shell's script on the second host, to be run on the first one. */
+export function onSecondHost(script: string): string {
+  return `'${agent}' node2 '${script}'`
 }
 
 /** A prefix that runs a command on the first of two hosts; empty where there can be none. */
