@@ -156,7 +156,7 @@ describe('where a rank fails', function () {
     it('it goes on so after the network between two hosts was cut', async function () {
       const launcher = launcherCalled(this, 'Open MPI')
       const backups = join(folder.path, 'backups of two hosts')
-      const ended = await run(onTwoHosts(this, launcher), 2, 'cut', backups, '3')
+      const ended = await run(onTwoHosts(this), 2, 'cut', backups, '3')
       assert.equal(ended.code, 75, ended.stderr)
       assert.match(ended.stderr, /rank 0 has waited 3 seconds .*a host or the network is lost/)
       await goesOn(launcher, 2, backups)
