@@ -1,7 +1,6 @@
 /** `npm run bench`: what it computes from its measurements, which have no numbers that a test could know. */
 
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { runNode } from './support/children.js'
 import { launcherCalled, runNodeRanks } from './support/ranks.js'
@@ -33,12 +32,6 @@ const rowsIn = (stdout: string) =>
 
 describe('the benchmarks', function () {
   this.slow(20_000)
-  before(function () {
-    if (existsSync(main)) return
-    console.warn('      not compiled: node scripts/prepare.mjs bench')
-    this.skip()
-  })
-
   describe('of scaling', () => {
     const counts = [2, 4, 8, 16]
     let link: LinkModule

@@ -1,5 +1,6 @@
 /** Runs ranges of batches together with other ranks: each computes its part, and all get the sums of all. */
 
+import { bytesOf } from '../distribution/bytes.js'
 import type { Ranks } from '../distribution/ranks.js'
 import type { NativeEvaluateRange, NativeSums, NativeTrainRange } from '../native/addon.js'
 import { sumAt } from '../native/sums.js'
@@ -105,8 +106,4 @@ function addUp(all: readonly NativeSums[]): Float64Array {
 /** How many rows a range has. */
 function rowsOf({ firstBatch, batches, batchSize, rows }: NativeEvaluateRange & Sized): number {
   return Math.min(rows - firstBatch * batchSize, batches * batchSize)
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
-  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
 }

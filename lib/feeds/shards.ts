@@ -2,6 +2,7 @@
 
 import type { GivenTargets, InputRows, NumericArray } from '../arrays/arrays.js'
 import { typeName } from '../arrays/typedArrays.js'
+import { bytesOf } from '../distribution/bytes.js'
 import { failure, type Ranks } from '../distribution/ranks.js'
 
 /** The rows and targets of a batch. */
@@ -89,7 +90,7 @@ function encode(own: BatchRows | undefined, sharesInput: boolean): Buffer {
 }
 
 function decode(contents: Uint8Array): { readonly head: Head; readonly bytes: readonly Uint8Array[] } {
-  const buffer = Buffer.from(contents.buffer, contents.byteOffset, contents.byteLength)
+  const buffer = bytesOf(contents)
   const sizeAt = (i: number) => buffer.readDoubleLE(8 * i)
   const pieces = sizeAt(0)
   let at = 8 * (2 + pieces)
@@ -108,8 +109,4 @@ function putBytes(array: NumericArray, pieces: readonly Uint8Array[]): void {
     bytes.set(piece, at)
     at += piece.length
   }
-}
-
-function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Buffer {
-  return Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
 }
